@@ -1,0 +1,104 @@
+"""What a model is made of: one frozen, checked description, saved beside the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MODELS = ("parallel", "feedback", "feedback-kv")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The shape of a model. Every field is checked here, before anything is built.
+
+    Attributes:
+        model: "parallel", "feedback" or "feedback-kv" (keys and values shared by all layers).
+        n_tokens: vocabulary size V; None for a bare stack of layers without embedding and head.
+        d_model: width d of every vector between layers; a multiple of `heads`.
+        heads: attention heads H; each works on k = d / H features.
+        n_layers: layers L.
+        d_ff: hidden width F of the feed-forward sub-layer.
+        dropout: probability used in all four places, 0 <= dropout < 1.
+        max_distance: learned distances S. Farther tokens share row S; nothing caps the length.
+        memory_size: keep only the last n memory vectors; None keeps all. Feedback models only.
+        memory_mixture: "learned", or L+1 fixed weights >= 0 that sum to 1 (embedding first).
+            Feedback models only.
+
+    Raises:
+        TypeError, ValueError: a field has the wrong type or is out of range.
+    """
+
+    model: str = "feedback-kv"
+    n_tokens: int | None = 65
+    d_model: int = 256
+    heads: int = 4
+    n_layers: int = 4
+    d_ff: int = 1024
+    dropout: float = 0.0
+    max_distance: int = 512
+    memory_size: int | None = None
+    memory_mixture: str | Sequence[float] = "learned"
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(f"model is {self.model!r}; choose one of {', '.join(MODELS)}")
+        for name in ("d_model", "heads", "n_layers", "d_ff", "max_distance"):
+            _check_positive(name, getattr(self, name))
+        for name in ("n_tokens", "memory_size"):
+            if getattr(self, name) is not None:
+                _check_positive(name, getattr(self, name))
+        if self.d_model % self.heads:
+            raise ValueError(
+                f"d_model {self.d_model} is not divisible by heads {self.heads}: "
+                "every head works on d_model / heads features"
+            )
+        if not _is_number(self.dropout):
+            raise TypeError(f"dropout is {self.dropout!r}; it must be a number")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must lie in 0 <= dropout < 1")
+        if self.memory_mixture != "learned":
+            # A tuple, so that two equal configs compare equal however they were written.
+            mixture = _checked_mixture(self.memory_mixture, self.n_layers)
+            object.__setattr__(self, "memory_mixture", mixture)
+        if self.model == "parallel" and (self.memory_size, self.memory_mixture) != (
+            None,
+            "learned",
+        ):
+            raise ValueError(
+                "memory_size and memory_mixture describe the memory of a feedback model; "
+                "leave them out for model='parallel'"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be a whole number")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; it must be at least 1")
+
+
+def _checked_mixture(mixture: object, n_layers: int) -> tuple[float, ...]:
+    if isinstance(mixture, str) or not isinstance(mixture, Sequence):
+        raise ValueError(
+            f"memory_mixture is {mixture!r}; it must be 'learned' or {n_layers + 1} weights"
+        )
+    if not all(_is_number(weight) for weight in mixture):
+        raise TypeError(f"memory_mixture is {mixture!r}; every weight must be a number")
+    if len(mixture) != n_layers + 1:
+        raise ValueError(
+            f"memory_mixture has {len(mixture)} weights; {n_layers} layers and the embedding "
+            f"need {n_layers + 1}"
+        )
+    if not all(weight >= 0 for weight in mixture) or not math.isclose(
+        sum(mixture), 1, abs_tol=1e-6
+    ):
+        raise ValueError(
+            f"memory_mixture sums to {sum(mixture)}; the weights must be >= 0 and sum to 1"
+        )
+    return tuple(float(weight) for weight in mixture)

@@ -1,0 +1,187 @@
+"""The language model: an embedding, one of the three models, and a head that predicts a token.
+
+Shapes: B batch, T tokens, d width, V tokens in the vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from feedback import storage
+from feedback.cache import Memory
+from feedback.config import Config
+from feedback.memory import FeedbackTransformer
+from feedback.shared_kv import FeedbackTransformerKV
+from feedback.transformer import SequenceModel, Trace, Transformer
+
+
+def build(config: Config, path: str | None = None) -> SequenceModel:
+    """The model that `config.model` names; `path` is how a feedback model runs (None: its default).
+
+    Raises:
+        ValueError: a path for the parallel model, or an unknown one.
+    """
+    if config.model == "parallel":
+        if path is not None:
+            raise ValueError(f"path is {path!r}, but the parallel model has no choice of paths")
+        return Transformer(config)
+    kind = {"feedback": FeedbackTransformer, "feedback-kv": FeedbackTransformerKV}[config.model]
+    return kind(config) if path is None else kind(config, path)
+
+
+class LanguageModel(nn.Module):
+    """Predict the next token: (B, T) int64 -> logits (B, T, V).
+
+    Args:
+        config: shape of the model; `n_tokens` must be given.
+        path: execution path of a feedback model, None for its default. It changes how, not what.
+
+    Attributes:
+        embedding, core, head: (V, d) table, one of the three models, linear map to V logits.
+
+    Raises:
+        TypeError, ValueError: tokens of wrong type, shape or range, or a memory that does not fit.
+    """
+
+    def __init__(self, config: Config, path: str | None = None):
+        super().__init__()
+        if config.n_tokens is None:
+            raise ValueError("n_tokens is None; a language model needs the size of its vocabulary")
+        self.config = config
+        self.embedding = nn.Embedding(config.n_tokens, config.d_model)
+        self.core = build(config, path)
+        self.head = nn.Linear(config.d_model, config.n_tokens)
+
+    def forward(self, tokens: Tensor, memory: Memory | None = None, return_memory: bool = False):
+        """Logits (B, T, V) of tokens (B, T) that follow `memory`; with `return_memory` also what
+        the next segment takes as its `memory`.
+        """
+        self.check_tokens(tokens, rank=2)
+        y, memory = self.core(self.embedding(tokens), memory, return_memory=True)
+        logits = self.head(y)
+        return (logits, memory) if return_memory else logits
+
+    def step(self, token: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
+        """Logits (B, V) after one more token (B,), and the memory with that token in it.
+
+        The memory given stays as it is, so that several continuations can start from it.
+        """
+        self.check_tokens(token, rank=1)
+        logits, memory = self(token[:, None], memory, return_memory=True)
+        return logits[:, 0], memory
+
+    @torch.no_grad()
+    def generate(
+        self,
+        prompt: Tensor,
+        length: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Continue a prompt (B, T0) by `length` sampled tokens: (B, T0 + length), dropout off.
+
+        Args:
+            temperature: divides the logits; 0 takes the likeliest token.
+            top_k: sample among the k likeliest tokens only, 1 <= top_k <= V.
+            generator: source of randomness, on the model's device.
+        """
+        self.check_tokens(prompt, rank=2)
+        if not isinstance(length, int) or length < 0:
+            raise ValueError(f"length is {length!r}; it must be a whole number >= 0")
+        if not temperature >= 0:
+            raise ValueError(f"temperature is {temperature}; it must be >= 0")
+        if top_k is not None and top_k not in range(1, self.config.n_tokens + 1):
+            raise ValueError(f"top_k is {top_k}; it must be in 1..{self.config.n_tokens}")
+        tokens = [prompt]
+        if length > 0:
+            with evaluating(self):
+                logits, memory = self(prompt, return_memory=True)
+                tokens.append(sample(logits[:, -1], temperature, top_k, generator))
+                for _ in range(length - 1):
+                    logits, memory = self.step(tokens[-1][:, 0], memory)
+                    tokens.append(sample(logits, temperature, top_k, generator))
+        return torch.cat(tokens, dim=1)
+
+    def layer_weights(self) -> Tensor:
+        """The weights (L+1,) with which outputs enter the memory, embedding first; they sum to 1.
+
+        Raises:
+            ValueError: the parallel model has no memory vectors.
+        """
+        if isinstance(self.core, Transformer):
+            raise ValueError("the parallel model has no memory vectors, hence no layer weights")
+        return self.core.mixture.weights(self.head.weight).detach()
+
+    @torch.no_grad()
+    def trace(self, tokens: Tensor) -> Trace:
+        """Run tokens (B, T) with dropout off and keep everything that was computed; see `Trace`."""
+        self.check_tokens(tokens, rank=2)
+        with evaluating(self):
+            trace = self.core.trace(self.embedding(tokens))
+            return replace(trace, logits=self.head(self.core.norm(trace.outputs[-1])))
+
+    def save(self, folder: str | Path) -> None:
+        """Write config and weights into a folder; see `feedback.storage`."""
+        storage.save(folder, self.config, self.state_dict())
+
+    @classmethod
+    def load(cls, folder: str | Path, path: str | None = None) -> LanguageModel:
+        """Read a saved model, in the dtype it was saved in, ready for evaluation.
+
+        Raises:
+            FileNotFoundError, ValueError: what is wrong with which file; see `feedback.storage`.
+        """
+        config, weights, file = storage.load(folder)
+        model = cls(config, path).to(next(iter(weights.values())).dtype)
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{file}: its weights are not those of its config: {error}") from error
+        return model.eval()
+
+    def check_tokens(self, tokens: Tensor, rank: int) -> None:
+        """Raise TypeError or ValueError unless tokens are int64 ids of this vocabulary."""
+        shape = {1: "(B,)", 2: "(B, T)"}[rank]
+        if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64:
+            given = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
+            raise TypeError(
+                f"tokens are {given}; they must be a torch.int64 tensor of shape {shape}"
+            )
+        if tokens.dim() != rank:
+            raise ValueError(f"tokens have shape {tuple(tokens.shape)}; they must be {shape}")
+        if tokens.numel() == 0:
+            raise ValueError(f"tokens have shape {tuple(tokens.shape)}: there is no token to read")
+        low, high = tokens.min().item(), tokens.max().item()
+        if low < 0 or high >= self.config.n_tokens:
+            raise ValueError(
+                f"token ids lie in {low}..{high}; this vocabulary has 0..{self.config.n_tokens - 1}"
+            )
+
+
+def sample(
+    logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator | None
+) -> Tensor:
+    """Draw one token from each row of logits: (B, V) -> (B, 1)."""
+    best, tokens = logits.float().topk(top_k or logits.shape[-1])  # best first
+    if temperature < torch.finfo(best.dtype).tiny:  # 0, or too small to divide by
+        return tokens[:, :1]
+    odds = ((best - best[:, :1]) / temperature).softmax(-1)
+    return tokens.gather(-1, torch.multinomial(odds, 1, generator=generator))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Turn dropout off for a while."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

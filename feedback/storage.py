@@ -1,0 +1,123 @@
+"""A saved model is a folder: `model.json` names the weights file beside it, in safetensors format.
+
+Saving writes a weights file under a name made from its content and then replaces `model.json` in
+one step. Whenever the power goes, `model.json` names a complete weights file: the old or the new.
+Nothing is pickled, so loading a stranger's file runs none of its code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as pack_tensors
+from torch import Tensor
+
+from feedback.config import Config
+
+FORMAT = 1
+INDEX = "model.json"
+WEIGHTS = "weights-{}.safetensors"  # with the first digits of its SHA-256
+
+
+def save(folder: str | Path, config: Config, weights: dict[str, Tensor]) -> None:
+    """Write a model into `folder`, which is made if need be, replacing the model it held.
+
+    Raises:
+        OSError: the folder cannot be written; the model it held is still there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = pack_tensors(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    )
+    digest = hashlib.sha256(data).hexdigest()
+    name = WEIGHTS.format(digest[:16])
+    index = {"format": FORMAT, "config": asdict(config), "weights": name, "sha256": digest}
+    write_atomically(folder / name, data)
+    write_atomically(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
+    for old in folder.glob(WEIGHTS.format("*")):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+
+
+def load(folder: str | Path) -> tuple[Config, dict[str, Tensor], Path]:
+    """Read config and weights (on the CPU) from a folder, and say which file held the weights.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is truncated, damaged, not ours, or of a newer format.
+    """
+    index_file = Path(folder) / INDEX
+    index = parse_index(index_file)
+    try:
+        config = Config(**index["config"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{index_file}: its config is not one this package knows: {error}"
+        ) from error
+    weights_file = index_file.with_name(index["weights"])
+    data = read(weights_file)
+    if hashlib.sha256(data).hexdigest() != index["sha256"]:
+        raise ValueError(
+            f"{weights_file}: truncated or changed since it was saved (its SHA-256 is not the one "
+            f"in {INDEX})"
+        )
+    try:
+        return config, parse_tensors(data), weights_file
+    except SafetensorError as error:
+        raise ValueError(f"{weights_file}: not a safetensors file: {error}") from error
+
+
+def parse_index(file: Path) -> dict:
+    try:
+        index = json.loads(read(file))
+    except ValueError as error:  # of JSON, or of the bytes under it
+        raise ValueError(f"{file}: truncated or not JSON: {error}") from error
+    version = index.get("format") if isinstance(index, dict) else None
+    if not isinstance(version, int):
+        raise ValueError(f"{file}: not written by this package (it has no format number)")
+    if version > FORMAT:
+        raise ValueError(
+            f"{file}: format {version} is newer than format {FORMAT}, the newest this package "
+            "reads; update the package"
+        )
+    config, weights, digest = (index.get(name) for name in ("config", "weights", "sha256"))
+    if not isinstance(config, dict) or not isinstance(weights, str) or not isinstance(digest, str):
+        raise ValueError(f"{file}: config, weights or sha256 is missing")
+    if Path(weights).name != weights:
+        raise ValueError(f"{file}: weights is {weights!r}; it must name a file in the same folder")
+    return index
+
+
+def read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{file}: missing, so {file.parent} holds no complete model"
+        ) from None
+
+
+def write_atomically(file: Path, data: bytes) -> None:
+    """Put data under a name such that the name never stands for less than all of it."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".unfinished-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    if os.name == "posix":  # make the new name itself last
+        folder = os.open(file.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)

@@ -1,0 +1,181 @@
+"""The layer, and the parallel transformer: every layer reads the layer below, all tokens at once.
+
+Built in chapter 2. The feedback models reuse `FeedForward` and `Layer` unchanged.
+
+Shapes: B batch, T tokens, n keys, d width, F feed-forward width, H heads, k = d / H, L layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from feedback.attention import Attention, KeysValues
+from feedback.cache import Memory, empty_memory
+from feedback.config import Config
+
+
+class FeedForward(nn.Module):
+    """W_2 dropout(relu(W_1 z + b_1)) + b_2, at every token alone: (B, T, d) -> (B, T, d)."""
+
+    def __init__(self, d_model: int, d_ff: int, dropout: float):
+        super().__init__()
+        self.widen = nn.Linear(d_model, d_ff)  # W_1, b_1
+        self.narrow = nn.Linear(d_ff, d_model)  # W_2, b_2
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.narrow(self.dropout(self.widen(z).relu()))
+
+
+class Layer(nn.Module):
+    """Attention, then feed-forward; each reads normalised inputs and adds to the residual stream.
+
+    Attributes:
+        norm1, norm2: LN1 and LN2, before attention and before the feed-forward sub-layer.
+        dropout: drops what either sub-layer adds.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        d, p = config.d_model, config.dropout
+        self.norm1 = nn.LayerNorm(d)
+        self.attention = Attention(
+            d, config.heads, config.max_distance, config.model == "parallel", p
+        )
+        self.norm2 = nn.LayerNorm(d)
+        self.feed_forward = FeedForward(d, config.d_ff, p)
+        self.dropout = nn.Dropout(p)
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Update x (B, T, d) by reading given keys and values (B, H, n, k).
+
+        Returns:
+            The layer's output (B, T, d) and its attention weights (B, H, T, n).
+        """
+        return self.update(x, self.norm1(x), keys, values)
+
+    def update(self, x: Tensor, z: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The same where z = norm1(x) is known. With nothing to read (n = 0), no attention."""
+        weights = z.new_zeros(len(z), keys.shape[1], z.shape[1], 0)
+        if keys.shape[2] > 0:
+            read, weights = self.attention(z, keys, values)
+            x = x + self.dropout(read)
+        return x + self.dropout(self.feed_forward(self.norm2(x))), weights
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything a model computed on its way, as `trace` returns it.
+
+    Attributes:
+        outputs: (L+1, B, T, d), the embedding and every layer's output.
+        attention: (L, B, H, T, T), [..., t, j] is the weight that step t gives to step j. A
+            feedback model reads nothing at the first step, so its row 0 is zero.
+        memory: (B, T, d), the memory vectors; None for the parallel model, which has none.
+        logits: (B, T, V); None where there is no head.
+    """
+
+    outputs: Tensor
+    attention: Tensor
+    memory: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class SequenceModel(nn.Module):
+    """What the three models share: a checked start and the norm at the end.
+
+    Attributes:
+        name: the value of `Config.model` that this class stands for.
+        norm: the last LayerNorm.
+    """
+
+    name: str
+
+    def __init__(self, config: Config):
+        super().__init__()
+        if config.model != self.name:
+            raise ValueError(
+                f"{type(self).__name__} needs Config(model={self.name!r}), got {config.model!r}"
+            )
+        self.config = config
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def start(self, x: Tensor, memory: Memory | None, sets: int) -> Memory:
+        """Check input and memory before any work, and give the memory to start from."""
+        if not x.is_floating_point():
+            raise TypeError(f"embeddings are {x.dtype}; they must be floating point")
+        if x.dim() != 3 or x.shape[-1] != self.config.d_model or 0 in x.shape:
+            raise ValueError(
+                f"embeddings have shape {tuple(x.shape)}; they must be (B, T, d) with B and T at "
+                f"least 1 and d = {self.config.d_model}"
+            )
+        if memory is None:
+            return empty_memory(self.config, sets, x)
+        if not isinstance(memory, Memory):
+            raise TypeError(f"memory is a {type(memory).__name__}; it must be a feedback Memory")
+        memory.check_fits(self.config, x)
+        return memory
+
+
+class ParallelLayer(Layer):
+    """A layer that makes its own keys and values from the same tokens that ask."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.keys_values = KeysValues(config.d_model, config.heads)
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """Update x (B, T, d) after a past of keys and values (B, H, n, k).
+
+        Returns:
+            The output (B, T, d), the attention weights (B, H, T, n+T), and keys and values with the
+            T tokens added, (B, H, n+T, k).
+        """
+        z = self.norm1(x)
+        own_keys, own_values = self.keys_values(z)
+        keys = torch.cat([keys, own_keys], dim=2)
+        values = torch.cat([values, own_values], dim=2)
+        x, weights = self.update(x, z, keys, values)
+        return x, weights, keys, values
+
+
+class Transformer(SequenceModel):
+    """The parallel model: L layers, each over all tokens at once.
+
+    Maps embeddings (B, T, d) to normalised outputs (B, T, d). Step t reads steps j <= t.
+
+    Raises:
+        TypeError, ValueError: input of wrong type or shape, or a memory that does not fit it.
+    """
+
+    name = "parallel"
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.layers = nn.ModuleList(ParallelLayer(config) for _ in range(config.n_layers))
+
+    def forward(self, x: Tensor, memory: Memory | None = None, return_memory: bool = False):
+        """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
+        outputs, _, memory = self.run(x, memory)
+        y = self.norm(outputs[-1])
+        return (y, memory) if return_memory else y
+
+    def run(self, x: Tensor, memory: Memory | None = None) -> tuple[list, list, Memory]:
+        """Give every layer's output (embedding first), every layer's attention, and the memory."""
+        memory = self.start(x, memory, sets=self.config.n_layers)
+        outputs, attention, all_keys, all_values = [x], [], [], []
+        for layer, keys, values in zip(self.layers, memory.keys, memory.values, strict=True):
+            x, weights, keys, values = layer(x, keys, values)
+            outputs.append(x)
+            attention.append(weights)
+            all_keys.append(keys)
+            all_values.append(values)
+        return outputs, attention, Memory(tuple(all_keys), tuple(all_values), self.config)
+
+    def trace(self, x: Tensor) -> Trace:
+        """Run embeddings (B, T, d) and keep everything; see `Trace`."""
+        outputs, attention, _ = self.run(x)
+        return Trace(outputs=torch.stack(outputs), attention=torch.stack(attention))

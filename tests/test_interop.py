@@ -1,0 +1,110 @@
+"""Ours equals labml's, and refuses what has no counterpart here."""
+
+import pytest
+import torch
+from helpers import randomize
+from torch import nn
+
+from feedback import FeedbackTransformer, FeedbackTransformerKV, interop
+
+labml = pytest.importorskip("labml_nn.transformers.feedback", reason="labml-nn is not installed")
+from labml_nn.transformers.feed_forward import FeedForward  # noqa: E402
+
+SHAPES = [  # d, H, L, F, T, B
+    (8, 2, 2, 12, 6, 3),
+    (6, 3, 1, 5, 1, 1),
+    (10, 1, 3, 7, 9, 2),
+]
+
+
+def labml_model(
+    shared, d=8, heads=2, n_layers=2, d_ff=12, dropout=0.0, precomputed=None, **forward
+):
+    layer = labml.FeedbackTransformerLayer(
+        d_model=d,
+        attn=labml.FeedbackAttention(
+            heads, d, dropout, is_kv_precomputed=shared if precomputed is None else precomputed
+        ),
+        feed_forward=FeedForward(d, d_ff, dropout, **forward),
+        dropout_prob=dropout,
+    )
+    if shared:
+        return labml.FeedbackTransformerKV(layer, n_layers, d, heads)
+    return labml.FeedbackTransformer(layer, n_layers)
+
+
+def run(module, x, time_first):
+    """Output and gradient with respect to x, both (B, T, d), of a fixed random weighting."""
+    x = x.clone().requires_grad_()
+    y = module(x.transpose(0, 1)).transpose(0, 1) if time_first else module(x)
+    weighting = torch.randn(
+        y.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64
+    )
+    (gradient,) = torch.autograd.grad((y * weighting.to(y)).sum(), x)
+    return y, gradient
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["unshared", "shared"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_outputs_and_input_gradients_are_labmls(shared, shape, dtype, tolerance):
+    d, heads, n_layers, d_ff, T, B = shape
+    theirs = randomize(labml_model(shared, d, heads, n_layers, d_ff)).to(dtype)
+    ours = interop.from_labml(theirs)
+    assert type(ours) is (FeedbackTransformerKV if shared else FeedbackTransformer)
+    assert ours.config.max_distance == 4096
+    x = torch.randn(B, T, d, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    for left, right in zip(run(theirs, x, True), run(ours, x, False), strict=True):
+        torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
+
+
+def test_float64_follows_once_labmls_buffers_are_freed():
+    theirs = randomize(labml_model(shared=True)).float()
+    x = torch.randn(1, 5, 8)
+    run(theirs, x, True)  # fills the buffers that belong to their module
+    theirs.free()
+    theirs.double()
+    ours = interop.from_labml(theirs)
+    for left, right in zip(
+        run(theirs, x.double(), True), run(ours, x.double(), False), strict=True
+    ):
+        torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_copy_stands_on_its_own(shared):
+    theirs = labml_model(shared, dropout=0.25).eval()
+    ours = interop.from_labml(theirs)
+    assert not ours.training
+    assert {m.p for m in ours.modules() if isinstance(m, nn.Dropout)} == {0.25}
+    x = torch.randn(2, 4, 8)
+    before = ours(x)
+    for parameter in theirs.parameters():
+        parameter.data.zero_()
+    assert torch.equal(ours(x), before)
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (dict(is_gated=True), "gated"),
+        (dict(activation=nn.GELU()), "GELU"),
+        (dict(bias1=False), "lacks a bias"),
+        (dict(bias2=False), "lacks a bias"),
+    ],
+)
+def test_a_feed_forward_without_counterpart_is_refused(forward, reason):
+    with pytest.raises(ValueError, match=reason):
+        interop.from_labml(labml_model(shared=False, **forward))
+
+
+def test_attention_with_a_second_set_of_keys_is_refused():
+    with pytest.raises(ValueError, match="is_kv_precomputed=True"):
+        interop.from_labml(labml_model(shared=True, precomputed=False))
+    with pytest.raises(ValueError, match="precomputed"):
+        interop.from_labml(labml_model(shared=False, precomputed=True))
+
+
+def test_another_module_is_refused():
+    with pytest.raises(TypeError, match="labml_nn"):
+        interop.from_labml(nn.Linear(2, 2))
