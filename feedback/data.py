@@ -1,0 +1,141 @@
+"""Text to train on: Tiny Shakespeare where it can be had, characters as tokens, random batches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from feedback.storage import write_atomically
+
+URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+NAME = "tinyshakespeare.txt"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text, and one sentence that says where it comes from."""
+
+    text: str
+    source: str
+
+
+def tiny_shakespeare() -> Corpus:
+    """Tiny Shakespeare from `FEEDBACK_DATA`, the cache or the network, else a text of Python's own.
+
+    `FEEDBACK_DATA` names the file, or a folder that holds it as tinyshakespeare.txt. Every copy is
+    checked against the known SHA-256. A download is kept in the user's cache folder. Print
+    `source`: it says which text this is.
+
+    Raises:
+        FileNotFoundError, ValueError: `FEEDBACK_DATA` is set, but the file is missing or differs.
+    """
+    if given := os.environ.get("FEEDBACK_DATA"):
+        file = Path(given)
+        file = file / NAME if file.is_dir() else file
+        if not file.is_file():
+            raise FileNotFoundError(f"FEEDBACK_DATA is {given!r}, but there is no file {file}")
+        return Corpus(checked(file.read_bytes(), str(file)), "Tiny Shakespeare, from FEEDBACK_DATA")
+    cached = cache_folder() / NAME
+    try:
+        return Corpus(checked(cached.read_bytes(), str(cached)), "Tiny Shakespeare, from the cache")
+    except (OSError, ValueError):
+        pass  # not there yet, or damaged: fetch it
+    try:
+        text = download()
+    except (OSError, ValueError) as error:
+        return Corpus(
+            python_topics(),
+            f"NOT Tiny Shakespeare, which could not be downloaded ({error}), but the help topics "
+            "that every Python carries. Set FEEDBACK_DATA to a copy of the file to use it",
+        )
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(cached, text.encode())
+    except OSError:
+        pass  # a cache that cannot be written costs a second download, nothing else
+    return Corpus(text, "Tiny Shakespeare, downloaded")
+
+
+def cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "feedback-transformer-book"
+
+
+def download() -> str:
+    with urllib.request.urlopen(URL, timeout=20) as answer:
+        return checked(answer.read(), URL)
+
+
+def checked(data: bytes, origin: str) -> str:
+    if (found := hashlib.sha256(data).hexdigest()) != SHA256:
+        raise ValueError(f"{origin} is not Tiny Shakespeare: its SHA-256 is {found}, not {SHA256}")
+    return data.decode()
+
+
+def python_topics() -> str:
+    """The texts behind Python's `help()`: about half a million characters of English and code."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+class Characters:
+    """A vocabulary of the characters of a text.
+
+    Attributes:
+        characters: sorted; a character's place is its token.
+    """
+
+    def __init__(self, text: str):
+        self.characters = sorted(set(text))
+        self.token = {character: i for i, character in enumerate(self.characters)}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def encode(self, text: str) -> Tensor:
+        """Characters to tokens, (T,) int64.
+
+        Raises:
+            ValueError: a character that the vocabulary lacks.
+        """
+        for place, character in enumerate(text):
+            if character not in self.token:
+                raise ValueError(
+                    f"{character!r} (character {place} of the text) is not among the "
+                    f"{len(self)} characters of this vocabulary"
+                )
+        return torch.tensor([self.token[character] for character in text], dtype=torch.int64)
+
+    def decode(self, tokens: Tensor) -> str:
+        """Tokens (T,) to characters."""
+        return "".join(self.characters[token] for token in tokens.tolist())
+
+
+def split(tokens: Tensor, train: float = 0.9) -> tuple[Tensor, Tensor]:
+    """Cut tokens (N,) once: the first part to train on, the rest to validate on."""
+    return tokens.tensor_split([int(len(tokens) * train)])
+
+
+def random_batch(
+    tokens: Tensor, batch_size: int, length: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Inputs and targets, both (B, T): random windows, and the same windows one token later.
+
+    Raises:
+        ValueError: fewer than `length + 1` tokens.
+    """
+    if len(tokens) <= length:
+        raise ValueError(
+            f"{len(tokens)} tokens are too few: windows of {length} need at least {length + 1}"
+        )
+    starts = torch.randint(len(tokens) - length, (batch_size,), generator=generator)
+    windows = tokens[starts[:, None] + torch.arange(length + 1)]  # (B, T + 1)
+    return windows[:, :-1], windows[:, 1:]

@@ -1,0 +1,51 @@
+"""matplotlib figures in one style: readable on a projector, in print and to the colour-blind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from torch import Tensor
+
+# Okabe and Ito's colour-blind safe palette: one colour for each model, in every chapter.
+COLORS = {
+    "parallel": "#0072B2",
+    "feedback": "#D55E00",
+    "feedback-kv": "#009E73",
+    "neutral": "#555555",
+}
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for the book."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (6.4, 3.6),
+            "figure.dpi": 120,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "image.cmap": "cividis",
+            "lines.linewidth": 2,
+        }
+    )
+
+
+def attention_map(
+    weights: Tensor, labels: Sequence[str] | None = None, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw attention weights (T, T): row t is the query, column j what it reads."""
+    ax = ax or plt.subplots(figsize=(4.6, 4))[1]
+    image = ax.imshow(weights.detach(), vmin=0, vmax=max(1e-9, weights.max().item()))
+    ax.set(xlabel="step j that is read", ylabel="step t that asks", title=title)
+    ax.grid(False)
+    if labels is not None:
+        places = range(len(labels))
+        ax.set_xticks(places, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
+        ax.set_yticks(places, labels)
+    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
+    return ax
