@@ -1,0 +1,135 @@
+"""The Python half of the widgets. tests/pages opens the JavaScript half in a browser."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+
+from feedback.widgets import LayerMemoryWeights
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTPUTS = [[1.0, -2.0], [0.5, 0.0], [4.0, 8.0]]
+
+
+def test_weights_start_equal_and_rows_are_named():
+    widget = LayerMemoryWeights(OUTPUTS)
+    assert widget.weights == pytest.approx([1 / 3] * 3)
+    assert widget.labels == ["embedding", "layer 1", "layer 2"]
+
+
+def test_mixture_is_the_weighted_sum_of_the_outputs():
+    widget = LayerMemoryWeights(OUTPUTS, weights=[0.5, 0.25, 0.25])
+    assert widget.mixture == [0.5 * 1 + 0.25 * 0.5 + 0.25 * 4, 0.5 * -2 + 0.25 * 8]
+
+
+def test_all_weight_on_one_layer_gives_that_layer():
+    assert LayerMemoryWeights(OUTPUTS, weights=[0, 0, 1]).mixture == OUTPUTS[2]
+
+
+def test_arrays_and_tensors_become_the_same_plain_lists():
+    as_list = LayerMemoryWeights(OUTPUTS, weights=[0.5, 0.25, 0.25])
+    as_array = LayerMemoryWeights(np.array(OUTPUTS), weights=np.array([0.5, 0.25, 0.25]))
+    layers = [torch.tensor(row, requires_grad=True) for row in OUTPUTS]
+    as_tensors = LayerMemoryWeights(layers, weights=torch.tensor([0.5, 0.25, 0.25]))
+    for widget in (as_array, as_tensors):
+        assert json.dumps([widget.outputs, widget.weights]) == json.dumps(
+            [as_list.outputs, as_list.weights]
+        )
+
+
+def test_softmax_in_half_precision_counts_as_weights():
+    weights = torch.tensor([0.1, 0.2, 0.3]).to(torch.bfloat16).softmax(0)
+    assert LayerMemoryWeights(OUTPUTS, weights).weights == weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"outputs": [1.0, 2.0, 3.0]}, r"outputs has shape \(3,\); expected \(L\+1, d\)"),
+        ({"outputs": [[1.0, 2.0]]}, "at least one layer"),
+        ({"outputs": [[1.0, 2.0], [3.0]]}, "outputs must be numbers in rows of equal length"),
+        ({"outputs": "abc"}, "outputs must be numbers"),
+        ({"outputs": [[1.0], [float("nan")]]}, "outputs must be finite"),
+        ({"weights": [0.5, 0.5]}, r"weights has shape \(2,\); expected \(3,\)"),
+        ({"weights": [1.5, -0.25, -0.25]}, "weights must not be negative, but one is -0.25"),
+        ({"weights": [0.5, 0.5, 0.5]}, "they sum to 1.5"),
+        ({"weights": [0.5, 0.5, float("inf")]}, "weights must be finite"),
+        ({"labels": ["embedding", "layer 1"]}, "labels has 2 names; expected 3"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LayerMemoryWeights(**{"outputs": OUTPUTS, **arguments})
+
+
+def test_a_wrong_value_set_later_changes_nothing():
+    widget = LayerMemoryWeights(OUTPUTS, weights=[0.5, 0.25, 0.25])
+    with pytest.raises(ValueError, match="sum to 1"):
+        widget.weights = [1, 1, 1]
+    with pytest.raises(ValueError, match="outputs has 2 rows"):
+        widget.outputs = OUTPUTS[:2]
+    assert (widget.weights, widget.outputs) == ([0.5, 0.25, 0.25], OUTPUTS)
+
+
+def test_beside_a_kernel_it_is_an_anywidget_that_syncs_plain_lists():
+    widget = LayerMemoryWeights(OUTPUTS, weights=np.array([0.5, 0.25, 0.25]))
+    assert isinstance(widget, anywidget.AnyWidget)
+    state = widget.get_state(["outputs", "weights", "labels"])
+    assert json.loads(json.dumps(state)) == {
+        "outputs": OUTPUTS,
+        "weights": [0.5, 0.25, 0.25],
+        "labels": ["embedding", "layer 1", "layer 2"],
+    }
+
+
+HOSTILE_LABEL = "</script><b>bold</b> & <!-- "
+
+
+@pytest.fixture(scope="module")
+def static_output() -> dict:
+    """What a widget puts into a page of the book: its output with FEEDBACK_BOOK_STATIC=1."""
+    code = f"""
+import json, ipywidgets
+from feedback.widgets import LayerMemoryWeights
+widget = LayerMemoryWeights([[1, 2], [3, 4]], [0.2, 0.8], ["embedding", {HOSTILE_LABEL!r}])
+assert not isinstance(widget, ipywidgets.Widget), "would write widget state into the notebook"
+print(json.dumps(widget._repr_mimebundle_(include=None, exclude=None)))
+"""
+    environment = {**os.environ, "FEEDBACK_BOOK_STATIC": "1"}
+    command = [sys.executable, "-c", code]
+    output = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(output.stdout)
+
+
+def test_in_the_book_the_page_holds_the_state(static_output):
+    place = BeautifulSoup(static_output["text/html"], "html.parser").find(class_="feedback-widget")
+    assert place["data-widget"] == "layer_memory_weights"
+    assert json.loads(place.script.string) == {
+        "outputs": [[1, 2], [3, 4]],
+        "weights": [0.2, 0.8],
+        "labels": ["embedding", HOSTILE_LABEL],
+    }
+
+
+def test_in_the_book_a_label_cannot_end_the_script_or_add_markup(static_output):
+    page = static_output["text/html"]
+    assert page.count("</script") == 1
+    assert "<b>" not in page and "<!--" not in page
+
+
+def test_in_the_book_the_text_says_what_the_picture_shows(static_output):
+    sentence = f"Memory: 20\N{NO-BREAK SPACE}% embedding, 80\N{NO-BREAK SPACE}% {HOSTILE_LABEL}."
+    assert static_output["text/plain"] == sentence
+    place = BeautifulSoup(static_output["text/html"], "html.parser")
+    assert place.p.text == sentence
+
+
+def test_in_the_book_the_output_holds_no_code_that_a_cache_could_keep(static_output):
+    assert "function" not in static_output["text/html"]
