@@ -6,11 +6,11 @@ import platform
 
 import torch
 
-from feedback import plots
 
-
-def begin(seed: int = 0) -> None:
+def begin_chapter(seed: int = 0) -> None:
     """Set the figure style and the random seed, and say what this runs on."""
+    from feedback import plots  # here, so that `import feedback` alone does not load matplotlib
+
     plots.use_style()
     torch.manual_seed(seed)
     print(
