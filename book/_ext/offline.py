@@ -1,0 +1,121 @@
+"""Sphinx extension: what a built page needs comes from the book, and from nowhere else.
+
+- Notebook kernels import the package of this checkout and make static widgets.
+- Notebooks run again when the package changes, not only when the notebook does.
+- MathJax, and the JavaScript of the widgets, are copied into the book.
+- sphinx-thebe, which jupyter-book always loads, is left out: its button would load code from a
+  third party, and its script fails on every page.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "feedback"
+WIDGETS = PACKAGE / "widgets"
+
+MATHJAX_PACKAGE = "sphinx-mathjax-offline"
+# The component for TeX in, HTML out, its fonts, and the TeX extensions it loads when first used.
+MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
+
+WIDGET_ON_PAGE = re.compile(r'<div class="feedback-widget" data-widget="(\w+)">')
+
+
+def setup(app):
+    prepare_kernels()
+    leave_out_thebe(app)
+    # Before myst-nb and sphinx.ext.mathjax read the configuration.
+    app.connect("config-inited", configure, priority=400)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_widgets)
+    app.connect("html-page-context", load_widgets)
+    app.connect("html-page-context", mend_bibliography)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def prepare_kernels():
+    """Set what kernels started by this build inherit."""
+    os.environ["FEEDBACK_BOOK_STATIC"] = "1"
+    python_path = [str(ROOT), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, python_path))
+    # Without "_" (which a shell sets) labml takes itself to be in PyCharm and prints ipywidgets.
+    os.environ.setdefault("_", "python")
+
+
+def leave_out_thebe(app):
+    listeners = [listener for group in app.events.listeners.values() for listener in group]
+    for listener in listeners:
+        if listener.handler.__module__ == "sphinx_thebe":
+            app.disconnect(listener.id)
+    styles = app.registry.css_files
+    styles[:] = [style for style in styles if style[0] != "sphinx-thebe.css"]
+
+
+def configure(app, config):
+    config.mathjax_path = "mathjax/tex-chtml.js"
+    # MathJax's own menu offers speech, whose parts come from a third party. What a screen reader
+    # needs, MathML beside each formula, does not depend on the menu.
+    config.mathjax3_config = {"options": {"enableMenu": False}}
+    # jupyter-cache knows a notebook by its cells alone, so each state of the package has a cache.
+    config.nb_execution_cache_path = str(ROOT / "_build" / f".jupyter_cache-{package_hash()}")
+
+
+def package_hash() -> str:
+    """A name for the state of all that a notebook can read from the package, and for its corpus."""
+    digest = hashlib.sha256(os.environ.get("FEEDBACK_DATA", "").encode())
+    for path in sorted(PACKAGE.rglob("*")):
+        # Pages load JavaScript and CSS by name; a notebook's output does not depend on them.
+        if path.is_file() and path.suffix not in {".js", ".css", ".pyc"}:
+            digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def copy_mathjax(app):
+    if app.builder.format != "html":
+        return
+    for file in importlib.metadata.files(MATHJAX_PACKAGE):
+        part = file.as_posix().partition("static/mathjax/")[2]
+        if part.startswith(MATHJAX_PARTS):
+            write(static_folder(app) / "mathjax" / part, Path(file.locate()).read_bytes())
+
+
+def copy_widgets(app):
+    """Copy each widget, its JavaScript as text that `_static/widgets.js` can import."""
+    if app.builder.format != "html":
+        return
+    for module in WIDGETS.glob("*.js"):
+        source = json.dumps(module.read_text("utf-8"))
+        script = f"registerFeedbackWidget({json.dumps(module.stem)}, {source});\n"
+        write(static_folder(app) / "widgets" / module.name, script.encode())
+    for style in WIDGETS.glob("*.css"):
+        write(static_folder(app) / "widgets" / style.name, style.read_bytes())
+
+
+def load_widgets(app, pagename, templatename, context, doctree):
+    """Load the widgets that this page holds, and on a page without one, nothing."""
+    names = sorted(set(WIDGET_ON_PAGE.findall(context.get("body", ""))))
+    if names:
+        app.add_js_file("widgets.js", loading_method="defer")
+    for name in names:
+        app.add_js_file(f"widgets/{name}.js", loading_method="defer")
+        app.add_css_file(f"widgets/{name}.css")
+
+
+def mend_bibliography(app, pagename, templatename, context, doctree):
+    """Docutils gives the entries of a list a role that lists may not hold: say they are items."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def static_folder(app) -> Path:
+    return Path(app.outdir) / "_static"
+
+
+def write(path: Path, content: bytes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

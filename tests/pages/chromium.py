@@ -1,0 +1,23 @@
+"""Where Chromium is on this machine, and how the page tests start it."""
+
+import os
+import shutil
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+# A sandbox needs rights that containers often lack; the rest keeps Chromium from calling home.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_chromium() -> str | None:
+    """The path in FEEDBACK_CHROMIUM, or the first Chromium on PATH, or None."""
+    named = os.environ.get("FEEDBACK_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, NAMES)), None)

@@ -1,0 +1,291 @@
+"""The built book as its readers meet it: in a browser, served or opened as files, offline."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from chromium import find_chromium
+
+from feedback.widgets import LayerMemoryWeights
+
+if find_chromium() is None:
+    pytest.skip(
+        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
+        allow_module_level=True,
+    )
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
+FIRST_PAGE = PAGES[0]
+
+WIDGET_PAGE = "notebooks/04-feedback-memory"
+WIDGET = ".feedback-widget[data-widget=layer_memory_weights]"
+WIDGET_SCRIPT = "_static/widgets/layer_memory_weights.js"
+
+PHONE = {"width": 375, "height": 800}
+LAPTOP = {"width": 1280, "height": 800}
+
+
+# ---- every page ----
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def scheme(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, open_page, scheme):
+    with open_page(request.param, scheme) as visit:
+        yield visit
+
+
+def test_page_loads_nothing_from_elsewhere(visit):
+    assert visit.foreign == []
+
+
+def test_page_misses_no_file_and_reports_no_error(visit):
+    assert visit.missing == []
+    assert visit.errors == []
+
+
+def test_every_formula_is_typeset(visit):
+    formulas = visit.page.locator(".math:not(mjx-container *)")
+    assert formulas.locator("mjx-container").count() >= formulas.count()
+    assert visit.page.locator("mjx-merror").all_text_contents() == []
+    # MathJax passes an unknown command on as text.
+    unknown = visit.page.locator("mjx-assistive-mml mtext", has_text="\\")
+    assert unknown.all_text_contents() == []
+
+
+def test_no_tex_is_left_in_the_text(visit):
+    text = visit.page.evaluate(
+        """() => {
+            const article = document.querySelector("article").cloneNode(true);
+            article.querySelectorAll("pre, code, script, mjx-container").forEach((e) => e.remove());
+            return article.textContent;
+        }"""
+    )
+    assert re.findall(r"\$\$|\\\(|\\\[|\\begin", text) == []
+
+
+def test_every_widget_starts(visit):
+    states = [place.get_attribute("data-state") for place in widgets_of(visit.page).all()]
+    assert set(states) <= {"started"}
+
+
+def test_page_fits_a_phone(visit):
+    visit.page.set_viewport_size(PHONE)
+    assert not scrolls_sideways(visit.page)
+    visit.page.set_viewport_size(LAPTOP)
+
+
+def test_the_front_door_leads_to_the_first_page(browser, addresses, scheme):
+    with browser.new_page() as page:
+        page.goto(f"{addresses[scheme]}/index.html")
+        page.wait_for_url(f"**/{FIRST_PAGE}.html", timeout=5000)
+
+
+def widgets_of(page):
+    return page.locator(".feedback-widget")
+
+
+def scrolls_sideways(page) -> bool:
+    return page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+
+
+# ---- the weights of the layers ----
+
+
+@pytest.fixture
+def widget(open_page):
+    with open_page(WIDGET_PAGE, viewport=LAPTOP) as visit:
+        yield visit.page.locator(WIDGET).first
+
+
+def state_of(widget) -> dict:
+    return json.loads(widget.locator("script").text_content())
+
+
+def shown_weights(widget) -> list[float]:
+    return [
+        float(text)
+        for text in widget.locator("data.weight").evaluate_all(
+            "numbers => numbers.map((number) => number.value)"
+        )
+    ]
+
+
+def shown_memory(widget) -> list[float]:
+    """The memory vector as the tooltips of its cells give it, to four digits."""
+    cells = widget.locator(".memory .strip span")
+    titles = cells.evaluate_all("cells => cells.map((cell) => cell.title)")
+    return [float(title.rpartition(": ")[2].replace("\N{MINUS SIGN}", "-")) for title in titles]
+
+
+def with_one_weight_set(weights: list[float], index: int, value: float) -> list[float]:
+    """What should happen to the other weights: they keep their proportions."""
+    others = sum(weights) - weights[index]
+    scaled = [weight * (1 - value) / others for weight in weights]
+    return [*scaled[:index], value, *scaled[index + 1 :]]
+
+
+def drag(widget, index: int, to: float):
+    """Drag a slider's thumb to a part of its track, as a hand would."""
+    slider = widget.locator("input[type=range]").nth(index)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    mouse, middle = widget.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + box["width"] * float(slider.input_value()), middle)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] * to, middle, steps=5)
+    mouse.up()
+
+
+def test_dragging_one_weight_scales_the_others(widget):
+    before = shown_weights(widget)
+    assert before == pytest.approx(state_of(widget)["weights"])
+    drag(widget, index=1, to=0.8)
+    after = shown_weights(widget)
+    assert after[1] == pytest.approx(0.8, abs=0.05)
+    # The browser may pass through other positions on the way; proportions survive that.
+    assert after == pytest.approx(with_one_weight_set(before, 1, after[1]))
+    assert sum(after) == pytest.approx(1)
+
+
+def test_an_arrow_key_moves_one_weight_by_a_hundredth(widget):
+    drag(widget, index=1, to=0.6)
+    before = shown_weights(widget)
+    widget.locator("input[type=range]").nth(1).press("ArrowRight")
+    after = shown_weights(widget)
+    assert after == pytest.approx(with_one_weight_set(before, 1, before[1] + 0.01))
+    assert sum(after) == pytest.approx(1)
+
+
+def test_from_all_on_one_layer_the_rest_is_shared_equally(widget):
+    slider = widget.locator("input[type=range]").first
+    slider.press("End")
+    slider.press("ArrowLeft")
+    first, *others = shown_weights(widget)
+    assert first == pytest.approx(0.99)
+    assert others == pytest.approx([0.01 / len(others)] * len(others))
+
+
+def test_the_button_makes_weights_equal(widget):
+    drag(widget, index=0, to=0.9)
+    widget.get_by_role("button", name="Equal weights").click()
+    weights = shown_weights(widget)
+    assert weights == pytest.approx([1 / len(weights)] * len(weights))
+
+
+def test_the_memory_shown_is_the_one_that_python_computes(widget):
+    outputs = state_of(widget)["outputs"]
+    drag(widget, index=2, to=0.7)
+    expected = LayerMemoryWeights(outputs, shown_weights(widget)).mixture
+    assert shown_memory(widget) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_sentence_follows_the_picture(widget):
+    state = state_of(widget)
+    drag(widget, index=2, to=0.7)
+    now = LayerMemoryWeights(state["outputs"], shown_weights(widget), state["labels"])
+    widget.locator("[aria-live=polite]", has_text=now.describe()).wait_for(timeout=2000)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_it_can_be_read(open_page, mode, viewport):
+    with open_page(WIDGET_PAGE, color_scheme=mode, viewport=viewport) as visit:
+        widget = visit.page.locator(WIDGET).first
+        assert visit.page.locator("html").get_attribute("data-theme") == mode
+        assert not scrolls_sideways(visit.page)
+        box = widget.locator(".layer-memory-weights").bounding_box()
+        assert box["width"] > 300 and box["x"] + box["width"] <= viewport["width"]
+        background = color_of(visit.page.locator("body"), "background-color")
+        for part in (".name", ".sentence", ".formula", "button"):
+            text = color_of(widget.locator(part).first, "color")
+            assert contrast(text, background) >= 4.5, f"{part}: {text} on {background}"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_low_features_are_blue_and_high_ones_orange(open_page, mode):
+    with open_page(WIDGET_PAGE, color_scheme=mode) as visit:
+        widget = visit.page.locator(WIDGET).first
+        values = sum(state_of(widget)["outputs"], [])
+        cells = widget.locator(".line:not(.memory) .strip span")
+        lowest, highest = cells.nth(values.index(min(values))), cells.nth(values.index(max(values)))
+        assert lowest.bounding_box()["height"] > 10
+        assert blue_to_yellow(lowest) < blue_to_yellow(highest) - 0.05
+
+
+def blue_to_yellow(element) -> float:
+    """The last of the three numbers of a colour in oklab, in which the style sheet mixes."""
+    color = element.evaluate("(element) => getComputedStyle(element).backgroundColor")
+    lightness, red, yellow = re.fullmatch(r"oklab\((\S+) (\S+) (\S+)\)", color).groups()
+    return float(yellow)
+
+
+def color_of(element, css_property: str) -> list[int]:
+    style = f"(element) => getComputedStyle(element).getPropertyValue('{css_property}')"
+    return [int(number) for number in re.findall(r"\d+", element.evaluate(style))[:3]]
+
+
+def contrast(color: list[int], other: list[int]) -> float:
+    """Contrast ratio as WCAG 2 defines it: from 1 to 21, and 4.5 for text."""
+
+    def luminance(color):
+        parts = [part / 255 for part in color]
+        red, green, blue = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted([luminance(color), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_without_javascript_text_stands_in_its_place(open_page):
+    with open_page(WIDGET_PAGE, java_script_enabled=False) as visit:
+        text = visit.page.locator(f"{WIDGET} p").first
+        assert text.is_visible()
+        assert text.text_content().startswith("Memory: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("export default { render() { throw new Error('no ink') } };", "no ink"),
+        ("this is not JavaScript", "Unexpected identifier"),
+    ],
+)
+def test_a_widget_that_fails_says_so_in_its_place(open_page, source, message):
+    script = f"registerFeedbackWidget('layer_memory_weights', {json.dumps(source)});"
+    with open_page(WIDGET_PAGE, instead={WIDGET_SCRIPT: script}) as visit:
+        error = visit.page.locator(f"{WIDGET} .feedback-widget-error").first
+        assert error.is_visible()
+        assert message in error.text_content()
+
+
+def test_a_widget_whose_script_is_missing_says_so_in_its_place(open_page):
+    with open_page(WIDGET_PAGE, instead={WIDGET_SCRIPT: ""}) as visit:
+        error = visit.page.locator(f"{WIDGET} .feedback-widget-error").first
+        assert "did not load" in error.text_content()
+
+
+def test_a_state_that_cannot_be_drawn_says_so_in_its_place(widget):
+    """The widget's own guard, which also holds beside a kernel."""
+    message = widget.page.evaluate(
+        """async (source) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            const { default: widget } = await import(url);
+            const model = { get: () => undefined, on() {}, off() {} };
+            const el = document.createElement("div");
+            widget.render({ model, el });
+            return el.textContent;
+        }""",
+        (ROOT / "feedback" / "widgets" / "layer_memory_weights.js").read_text("utf-8"),
+    )
+    assert message.startswith("This widget could not be drawn: ")
