@@ -1,0 +1,45 @@
+PYTHON ?= python3
+BIN := .venv/bin/
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help book test serve lab cells repository colab clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Written last, so that an interrupted installation is taken up again.
+$(READY): requirements.txt tests/labml.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)pip install --quiet -r requirements.txt
+	$(BIN)pip install --quiet --no-deps -r tests/labml.txt
+	$(BIN)pip install --quiet --no-deps -e .
+	@touch $@
+
+book: $(READY) ## execute every notebook and build the HTML book
+	$(BIN)jupyter-book build . -W --keep-going -n
+	@echo "The book is built: open $(CURDIR)/_build/html/index.html in a browser."
+
+test: book ## build the book, then run every test
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+	$(BIN)pytest -q -rs
+
+serve: book ## show the built book on http://localhost:8000
+	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)jupyter lab notebooks
+
+cells: $(READY) ## bring the notebooks' copied cells in line with the package
+	$(BIN)python book/tools/sync.py
+
+repository: $(READY) ## set the public address: make repository URL=https://github.com/OWNER/REPO
+	$(if $(filter undefined,$(origin URL)),$(error say URL=https://github.com/OWNER/REPO, or URL= to remove it))
+	$(BIN)python book/tools/sync.py --repository "$(URL)"
+
+colab: ## rehearse every notebook alone, in an environment that holds what Colab holds
+	$(PYTHON) tests/colab/rehearse.py
+
+clean: ## remove everything that can be made again
+	rm -rf _build .venv

@@ -1,0 +1,199 @@
+"""Rehearse Colab: run each notebook alone, in an environment that holds what Colab holds.
+
+    python3.11 tests/colab/rehearse.py                          every notebook, and a name clash
+    python3.11 tests/colab/rehearse.py notebooks/01-a.ipynb     only this notebook
+
+Notebooks and package are taken from the last commit. Each notebook lies alone in an empty folder,
+its set-up cell has to bring the package, and no package that was there before may change.
+The environment is built once, under _build/colab; every notebook runs in a copy of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ROOT / "tests" / "colab" / "requirements.txt"
+BUILDS = ROOT / "_build" / "colab"
+CELL_LIMIT = 600  # seconds
+
+EXECUTE = """
+import sys, nbclient, nbformat
+path, limit = sys.argv[1:]
+notebook = nbformat.read(path, as_version=4)
+try:
+    nbclient.NotebookClient(notebook, timeout=int(limit), kernel_name="python3").execute()
+except nbclient.exceptions.CellExecutionError as error:
+    sys.exit(str(error))
+"""
+
+
+def environment() -> Path:
+    """The folder of the environment with the listed packages; built if it is missing."""
+    key = f"{PACKAGES.read_text()}{sys.version}{sys.base_prefix}"
+    folder = BUILDS / f"env-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    stamp = folder / "complete"
+    if not stamp.exists():
+        for old in BUILDS.glob("env-*"):
+            shutil.rmtree(old)
+        print(f"building {folder.relative_to(ROOT)}", flush=True)
+        venv.create(folder, symlinks=True, with_pip=True)
+        install = [folder / "bin/python", "-m", "pip", "install", "-qq", "-r", PACKAGES]
+        subprocess.run(install, env=clean_variables(), check=True)
+        stamp.touch()
+    return folder
+
+
+def copy_of(environment: Path, copy: Path) -> Path:
+    """An independent copy of an environment: its commands, too, start its own Python."""
+    shutil.copytree(environment, copy, symlinks=True)
+    for command in (copy / "bin").iterdir():
+        if not command.is_symlink() and (text := command.read_bytes()).startswith(b"#!"):
+            command.write_bytes(text.replace(bytes(environment), bytes(copy), 1))
+    return copy
+
+
+def clean_variables(home: Path | None = None, **more: str) -> dict[str, str]:
+    """The variables of this process, less what leads to other Pythons, Jupyters and settings.
+
+    pip and git keep their configuration when HOME moves away from it.
+    """
+    leads_away = re.compile(r"PYTHON(?!UNBUFFERED)|VIRTUAL_ENV|CONDA|JUPYTER|IPYTHON|IPY_|MPL|XDG_")
+    variables = {k: v for k, v in os.environ.items() if not leads_away.match(k)}
+    if active := os.environ.get("VIRTUAL_ENV"):
+        places = os.environ["PATH"].split(os.pathsep)
+        variables["PATH"] = os.pathsep.join(p for p in places if not p.startswith(active))
+    if home:
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        files = [
+            ("PIP_CONFIG_FILE", Path.home() / ".pip/pip.conf"),
+            ("PIP_CONFIG_FILE", config / "pip/pip.conf"),
+            ("GIT_CONFIG_GLOBAL", Path.home() / ".gitconfig"),
+        ]
+        found = {name: str(path) for name, path in files if path.exists()}
+        variables = {**found, **variables, "HOME": str(home)}
+    return variables | more
+
+
+def git(*words: str) -> str:
+    return subprocess.run(
+        ["git", "-C", ROOT, *words], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def installed(environment: Path) -> dict[str, int]:
+    """Every installed distribution with the time of its installation."""
+    records = environment.glob("lib/python*/site-packages/*.dist-info/RECORD")
+    return {
+        record.parent.name.removesuffix(".dist-info"): record.stat().st_mtime_ns
+        for record in records
+    }
+
+
+def rehearse(
+    name: str,
+    notebook: str,
+    commit: str,
+    original: Path,
+    prepare: Callable[[Path], None] = lambda packages: None,
+) -> bool:
+    """Run a notebook's text alone in a copy of the environment; print and return how it went.
+
+    `prepare` is handed the copy's folder of packages before the run.
+    """
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+        home, work = Path(folder, "home"), Path(folder, "work")
+        home.mkdir()
+        work.mkdir()
+        (work / name).write_text(notebook)
+        env = copy_of(original, Path(folder, "env"))
+        prepare(next(env.glob("lib/python*/site-packages")))
+        before, start = installed(env), time.monotonic()
+        variables = clean_variables(home, FEEDBACK_BOOK_SOURCE=f"git+{ROOT.as_uri()}@{commit}")
+        variables["PATH"] = f"{env / 'bin'}{os.pathsep}{variables['PATH']}"
+        variables["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns
+        command = [env / "bin/python", "-c", EXECUTE, name, str(CELL_LIMIT)]
+        run = subprocess.run(command, cwd=work, env=variables, capture_output=True, text=True)
+        seconds, after = time.monotonic() - start, installed(env)
+    changed = sorted(package for package in before if after.get(package) != before[package])
+    new = sorted(package for package in after if package not in before)
+    good = not run.returncode and not changed
+    print(
+        f"{'ok    ' if good else 'FAILED'} {seconds:4.0f} s  {name}  new: {', '.join(new) or '-'}"
+    )
+    if changed:
+        print(f"changed or gone: {', '.join(changed)}")
+    if run.returncode:
+        print(run.stdout, run.stderr, sep="\n")
+    sys.stdout.flush()
+    return good
+
+
+def put_namesake(packages: Path) -> None:
+    """Install another distribution called feedback, with a module that the book's has too."""
+    (packages / "feedback").mkdir()
+    (packages / "feedback/__init__.py").write_text("NAMESAKE = True\n")
+    (packages / "feedback/attention.py").write_text("NAMESAKE = True\n")
+    metadata = packages / "feedback-9.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: feedback\nVersion: 9.0\n")
+    (metadata / "INSTALLER").write_text("pip\n")
+    files = ["feedback/__init__.py", "feedback/attention.py"]
+    files += [f"{metadata.name}/{name}" for name in ("METADATA", "INSTALLER", "RECORD")]
+    (metadata / "RECORD").write_text("".join(f"{name},,\n" for name in files))
+
+
+def namesake_notebook(chapter: str) -> str:
+    """A notebook that has imported the namesake when it runs the set-up cell of `chapter`."""
+    set_up = "".join(json.loads(chapter)["cells"][0]["source"])
+    sources = [
+        "import feedback.attention\nassert feedback.NAMESAKE",
+        set_up,
+        "import os, feedback.attention\n"
+        "assert not hasattr(feedback, 'NAMESAKE')\n"
+        "assert not hasattr(feedback.attention, 'NAMESAKE')\n"
+        "assert len(os.listdir()) == 1, 'the set-up cell left files behind'",
+        set_up,
+    ]
+    blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [blank | {"id": f"cell-{i}", "source": text} for i, text in enumerate(sources)]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of them")
+    chosen = [str(path.resolve().relative_to(ROOT)) for path in parser.parse_args().notebooks]
+    commit = git("rev-parse", "HEAD").strip()
+    committed = git("ls-tree", "--name-only", commit, "notebooks/").split("\n")
+    committed = [path for path in committed if path.endswith(".ipynb")]
+    if missing := [path for path in chosen if path not in committed]:
+        parser.error(f"not in the last commit: {', '.join(missing)}")
+    print(f"rehearsing commit {commit[:12]}")
+    if git("status", "--porcelain"):
+        print("The working tree differs from it. What is tested is the commit.")
+    start, original = time.monotonic(), environment()
+    texts = {path: git("show", f"{commit}:{path}") for path in chosen or committed}
+    results = [rehearse(Path(p).name, text, commit, original) for p, text in texts.items()]
+    if not chosen:
+        text = namesake_notebook(texts[committed[0]])
+        results.append(rehearse("name-clash.ipynb", text, commit, original, put_namesake))
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    print(f"in {time.monotonic() - start:.0f} s")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
