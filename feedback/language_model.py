@@ -58,7 +58,9 @@ class LanguageModel(nn.Module):
         self.core = build(config, path)
         self.head = nn.Linear(config.d_model, config.n_tokens)
 
-    def forward(self, tokens: Tensor, memory: Memory | None = None, return_memory: bool = False):
+    def forward(
+        self, tokens: Tensor, memory: Memory | None = None, return_memory: bool = False
+    ) -> Tensor | tuple[Tensor, Memory]:
         """Logits (B, T, V) of tokens (B, T) that follow `memory`; with `return_memory` also what
         the next segment takes as its `memory`.
         """
@@ -95,10 +97,10 @@ class LanguageModel(nn.Module):
         self.check_tokens(prompt, rank=2)
         if not isinstance(length, int) or length < 0:
             raise ValueError(f"length is {length!r}; it must be a whole number >= 0")
-        if not temperature >= 0:
-            raise ValueError(f"temperature is {temperature}; it must be >= 0")
-        if top_k is not None and top_k not in range(1, self.config.n_tokens + 1):
-            raise ValueError(f"top_k is {top_k}; it must be in 1..{self.config.n_tokens}")
+        if not isinstance(temperature, (int, float)) or not temperature >= 0:
+            raise ValueError(f"temperature is {temperature!r}; it must be a number >= 0")
+        if top_k is not None and (type(top_k) is not int or not 1 <= top_k <= self.config.n_tokens):
+            raise ValueError(f"top_k is {top_k!r}; it must be in 1..{self.config.n_tokens}")
         tokens = [prompt]
         if length > 0:
             with evaluating(self):
@@ -136,14 +138,17 @@ class LanguageModel(nn.Module):
         """Read a saved model, in the dtype it was saved in, ready for evaluation.
 
         Raises:
-            FileNotFoundError, ValueError: what is wrong with which file; see `feedback.storage`.
+            OSError, ValueError: what is wrong with which file; see `feedback.storage`.
         """
         config, weights, file = storage.load(folder)
-        model = cls(config, path).to(next(iter(weights.values())).dtype)
         try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
+            with torch.device("meta"):  # nothing is allocated before names and shapes are checked
+                cls(config).load_state_dict(weights, assign=True)
+        except (RuntimeError, ValueError) as error:
             raise ValueError(f"{file}: its weights are not those of its config: {error}") from error
+        with torch.device("meta"):
+            model = cls(config, path)
+        model.load_state_dict(weights, assign=True)
         return model.eval()
 
     def check_tokens(self, tokens: Tensor, rank: int) -> None:
@@ -178,10 +183,11 @@ def sample(
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Turn dropout off for a while."""
-    training = model.training
+    """Turn dropout off for a while, then leave every part of the model as it was."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training

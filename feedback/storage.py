@@ -2,7 +2,8 @@
 
 Saving writes a weights file under a name made from its content and then replaces `model.json` in
 one step. Whenever the power goes, `model.json` names a complete weights file: the old or the new.
-Nothing is pickled, so loading a stranger's file runs none of its code.
+What a save that was cut off left behind, the next one removes. Nothing is pickled, so loading a
+stranger's file runs none of its code.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,28 +24,31 @@ from feedback.config import Config
 
 FORMAT = 1
 INDEX = "model.json"
-WEIGHTS = "weights-{}.safetensors"  # with the first digits of its SHA-256
+WEIGHTS = re.compile(r"weights-[0-9a-f]{16}\.safetensors")  # with the first digits of its SHA-256
+UNFINISHED = ".unfinished-"
 
 
 def save(folder: str | Path, config: Config, weights: dict[str, Tensor]) -> None:
     """Write a model into `folder`, which is made if need be, replacing the model it held.
+
+    One process may save into a folder at a time; others may load from it meanwhile.
 
     Raises:
         OSError: the folder cannot be written; the model it held is still there.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    data = pack_tensors(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    )
+    # Clones, because the format refuses tensors that share memory.
+    data = pack_tensors({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()})
     digest = hashlib.sha256(data).hexdigest()
-    name = WEIGHTS.format(digest[:16])
+    name = f"weights-{digest[:16]}.safetensors"
     index = {"format": FORMAT, "config": asdict(config), "weights": name, "sha256": digest}
     write_atomically(folder / name, data)
     write_atomically(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
-    for old in folder.glob(WEIGHTS.format("*")):
-        if old.name != name:
-            old.unlink(missing_ok=True)
+    for file in folder.iterdir():
+        replaced = WEIGHTS.fullmatch(file.name) and file.name != name
+        if replaced or file.name.startswith(UNFINISHED):
+            file.unlink(missing_ok=True)
 
 
 def load(folder: str | Path) -> tuple[Config, dict[str, Tensor], Path]:
@@ -53,8 +57,16 @@ def load(folder: str | Path) -> tuple[Config, dict[str, Tensor], Path]:
     Raises:
         FileNotFoundError: a file is missing.
         ValueError: a file is truncated, damaged, not ours, or of a newer format.
+        OSError: a file cannot be read.
     """
-    index_file = Path(folder) / INDEX
+    try:
+        return load_once(Path(folder))
+    except FileNotFoundError:  # perhaps a save came between the reading of the two files
+        return load_once(Path(folder))
+
+
+def load_once(folder: Path) -> tuple[Config, dict[str, Tensor], Path]:
+    index_file = folder / INDEX
     index = parse_index(index_file)
     try:
         config = Config(**index["config"])
@@ -62,7 +74,7 @@ def load(folder: str | Path) -> tuple[Config, dict[str, Tensor], Path]:
         raise ValueError(
             f"{index_file}: its config is not one this package knows: {error}"
         ) from error
-    weights_file = index_file.with_name(index["weights"])
+    weights_file = folder / index["weights"]
     data = read(weights_file)
     if hashlib.sha256(data).hexdigest() != index["sha256"]:
         raise ValueError(
@@ -78,10 +90,10 @@ def load(folder: str | Path) -> tuple[Config, dict[str, Tensor], Path]:
 def parse_index(file: Path) -> dict:
     try:
         index = json.loads(read(file))
-    except ValueError as error:  # of JSON, or of the bytes under it
+    except (ValueError, RecursionError) as error:  # of JSON, or of the bytes under it
         raise ValueError(f"{file}: truncated or not JSON: {error}") from error
     version = index.get("format") if isinstance(index, dict) else None
-    if not isinstance(version, int):
+    if type(version) is not int or version < 1:
         raise ValueError(f"{file}: not written by this package (it has no format number)")
     if version > FORMAT:
         raise ValueError(
@@ -91,15 +103,15 @@ def parse_index(file: Path) -> dict:
     config, weights, digest = (index.get(name) for name in ("config", "weights", "sha256"))
     if not isinstance(config, dict) or not isinstance(weights, str) or not isinstance(digest, str):
         raise ValueError(f"{file}: config, weights or sha256 is missing")
-    if Path(weights).name != weights:
-        raise ValueError(f"{file}: weights is {weights!r}; it must name a file in the same folder")
+    if not WEIGHTS.fullmatch(weights):
+        raise ValueError(f"{file}: weights is {weights!r}, which is no name this package gives")
     return index
 
 
 def read(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"{file}: missing, so {file.parent} holds no complete model"
         ) from None
@@ -107,17 +119,19 @@ def read(file: Path) -> bytes:
 
 def write_atomically(file: Path, data: bytes) -> None:
     """Put data under a name such that the name never stands for less than all of it."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".unfinished-")
+    temporary = file.with_name(f"{UNFINISHED}{os.getpid()}-{file.name}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(temporary, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, file)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
     if os.name == "posix":  # make the new name itself last
         folder = os.open(file.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,5 +1,7 @@
 """A saved model is the old one or the new one, whatever happens; a bad file says what is wrong."""
 
+import hashlib
+import io
 import json
 import os
 import pickle
@@ -8,8 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import safetensors.torch
 import torch
 
 from feedback import Config, LanguageModel, storage
@@ -52,55 +56,119 @@ def test_loading_gives_back_what_was_saved(tmp_path, more):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_the_dtype_is_kept(tmp_path, dtype):
-    model = model_of(0).to(dtype)
+def test_every_dtype_is_kept(tmp_path, dtype):
+    model = model_of(0)
+    model.head.to(dtype)
+    model.save(tmp_path)
+    loaded = LanguageModel.load(tmp_path)
+    assert same(loaded, model)
+    assert (loaded.embedding.weight.dtype, loaded.head.weight.dtype) == (torch.float32, dtype)
+
+
+def test_tensors_that_share_memory_or_are_not_contiguous_are_saved(tmp_path):
+    model = model_of(0)
+    model.head.weight = model.embedding.weight
+    attention = model.core.layers[0].attention
+    attention.query.weight = torch.nn.Parameter(attention.query.weight.data.T)
     model.save(tmp_path)
     assert same(LanguageModel.load(tmp_path), model)
 
 
+def test_a_loaded_model_trains_and_takes_the_path_it_is_given(tmp_path):
+    model_of(0).save(tmp_path)
+    model = LanguageModel.load(tmp_path, path="loop")
+    assert model.core.path == "loop"
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    with pytest.raises(ValueError, match="choose one of"):
+        LanguageModel.load(tmp_path, path="fast")
+
+
 def test_saving_again_leaves_one_model_and_touches_no_other_file(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
+    mine = {"notes.txt", "weights-epoch3.safetensors"}
+    for name in mine:
+        (tmp_path / name).write_text("mine")
     for number in range(3):
         model_of(number).save(tmp_path)
     assert same(LanguageModel.load(tmp_path), model_of(2))
-    weights_file(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+    ours = {file.name for file in tmp_path.iterdir()} - mine
+    assert len(ours) == 2 and "model.json" in ours
 
 
-@pytest.mark.parametrize("operation", ["mkstemp", "fdopen", "fsync", "replace", "open", "unlink"])
-def test_a_failure_at_any_operation_leaves_the_old_or_the_new_model(
-    tmp_path, monkeypatch, operation
-):
-    """Fail at the first, second, ... use of every system call that saving makes."""
-    old, new = model_of(1), model_of(2)
-    place = {"mkstemp": storage.tempfile, "unlink": Path}.get(operation, os)
-    original = getattr(place, operation)
-    failures = 0
-    for fatal_use in range(10):
-        folder = tmp_path / str(fatal_use)
-        old.save(folder)
-        uses = 0
+@pytest.fixture
+def disk(monkeypatch):
+    """What saving asks of the disk, in order; the operation number `fail_at` fails, half done."""
+    disk = SimpleNamespace(done=[], fail_at=None)
 
-        def failing(*args, _fatal_use=fatal_use, **kwargs):
-            nonlocal uses
-            uses += 1
-            if uses == _fatal_use + 1:
+    def watch(name, operation, half=lambda *arguments: None):
+        def watched(*arguments, **options):
+            if disk.fail_at == len(disk.done):
+                disk.fail_at = None
+                half(*arguments)
                 raise OSError("no space left on device")
-            return original(*args, **kwargs)
+            disk.done.append((name, *arguments))
+            return operation(*arguments, **options)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(place, operation, failing)
-            try:
-                new.save(folder)
-            except OSError:
-                failures += 1
+        return watched
+
+    class Stream(io.BufferedWriter):
+        def write(self, data):
+            whole, half = super().write, lambda data: io.BufferedWriter.write(self, data[:50])
+            return watch("write", whole, half)(data)
+
+    def open_stream(path, mode):
+        return Stream(io.FileIO(path, mode))
+
+    monkeypatch.setattr(storage, "open", watch("open", open_stream), raising=False)
+    monkeypatch.setattr(Path, "unlink", watch("unlink", Path.unlink))
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, watch(name, getattr(os, name)))
+    return disk
+
+
+def test_a_name_is_given_only_to_what_is_safely_on_the_disk(tmp_path, disk):
+    model_of(1).save(tmp_path)
+    old = weights_file(tmp_path)
+    disk.done.clear()
+    model_of(2).save(tmp_path)
+    one_file = ["open", "write", "fsync", "replace", "fsync"]  # the last one is of the folder
+    assert [name for name, *_ in disk.done] == one_file * 2 + ["unlink"]
+    renamed = [arguments[-1] for name, *arguments in disk.done if name == "replace"]
+    assert renamed == [weights_file(tmp_path), tmp_path / "model.json"]
+    assert disk.done[-1][1] == old
+
+
+def test_a_failure_at_any_operation_leaves_the_old_or_the_new_model(tmp_path, disk):
+    old, new = model_of(1), model_of(2)
+    for operation in range(11):
+        folder = tmp_path / str(operation)
+        old.save(folder)
+        disk.done.clear()
+        disk.fail_at = operation
+        with pytest.raises(OSError, match="no space left"):
+            new.save(folder)
         loaded = LanguageModel.load(folder)
         assert same(loaded, old) or same(loaded, new)
+        assert not list(folder.glob(".*"))  # nothing half written is left
         new.save(folder)  # and saving goes on from there
         assert same(LanguageModel.load(folder), new)
-        if uses <= fatal_use:
-            break
-    assert failures > 0
+        weights_file(folder)
+
+
+def test_what_a_killed_save_left_is_ignored_and_removed_by_the_next(tmp_path):
+    model_of(1).save(tmp_path)
+    (tmp_path / ".unfinished-123-model.json").write_bytes(b'{"form')
+    assert same(LanguageModel.load(tmp_path), model_of(1))
+    model_of(2).save(tmp_path)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_saved_files_can_be_read_by_whom_the_umask_allows(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        model_of(0).save(tmp_path)
+    finally:
+        os.umask(mask)
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o640}
 
 
 SAVE_FOREVER = """
@@ -135,6 +203,9 @@ def test_a_killed_process_leaves_a_readable_model(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="model.json: missing"):
         LanguageModel.load(tmp_path / "nothing")
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(FileNotFoundError, match="model.json: missing"):
+        LanguageModel.load(tmp_path / "a file")
     model_of(0).save(tmp_path)
     file = weights_file(tmp_path)
     file.unlink()
@@ -163,23 +234,28 @@ def change_index(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        (dict(format=99), "format 99 is newer than format 1"),
+        (dict(format=storage.FORMAT + 1), "format 2 is newer than format 1"),
         (dict(format=None), "not written by this package"),
+        (dict(format=True), "not written by this package"),
+        (dict(format=0), "not written by this package"),
         (dict(config=None), "config, weights or sha256 is missing"),
         (dict(config={"width": 3}), "config is not one this package knows: .*width"),
         (dict(config={"d_model": 7, "heads": 2}), "not divisible"),
-        (dict(weights="../elsewhere.safetensors"), "in the same folder"),
+        (dict(config={**SIZES, "n_tokens": None}), "not those of its config: n_tokens"),
+        (dict(config={**SIZES, "max_distance": 10**13}), "not those of its config: .*attention.r"),
+        (dict(weights="../weights-0123456789abcdef.safetensors"), "no name this package gives"),
+        (dict(weights=""), "no name this package gives"),
         (dict(sha256="0" * 64), "truncated or changed"),
     ],
 )
 def test_a_foreign_or_newer_index_is_named(tmp_path, changes, reason):
     model_of(0).save(tmp_path)
     change_index(tmp_path, **changes)
-    with pytest.raises(ValueError, match=f"{tmp_path}.*{reason}"):
+    with pytest.raises(ValueError, match=f"(?s){tmp_path}.*{reason}"):
         LanguageModel.load(tmp_path)
 
 
-@pytest.mark.parametrize("foreign", [b"[1, 2]", b"\xff\xfe", b'{"hello": 1}'])
+@pytest.mark.parametrize("foreign", [b"[1, 2]", b"\xff\xfe", b'{"hello": 1}', b"[" * 200_000])
 def test_a_foreign_json_file_is_named(tmp_path, foreign):
     (tmp_path / "model.json").write_bytes(foreign)
     with pytest.raises(ValueError, match="model.json: (not written|truncated or not JSON)"):
@@ -193,21 +269,53 @@ def test_weights_of_another_model_are_named(tmp_path):
         LanguageModel.load(tmp_path)
 
 
+def put_weights(folder, data: bytes):
+    """Let the index name other data, as somebody who knows the format could."""
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"weights-{digest[:16]}.safetensors"
+    (folder / name).write_bytes(data)
+    change_index(folder, weights=name, sha256=digest)
+
+
+@pytest.mark.parametrize(
+    "tensors", [{}, {"head.bias": torch.zeros(7)}, "integers"], ids=["none", "one", "integers"]
+)
+def test_tensors_that_do_not_make_a_model_are_named(tmp_path, tensors):
+    model = model_of(0)
+    model.save(tmp_path)
+    if tensors == "integers":
+        tensors = {name: tensor.int() for name, tensor in model.state_dict().items()}
+    put_weights(tmp_path, safetensors.torch.save(tensors))
+    with pytest.raises(ValueError, match="(?s)weights-.*not those of its config"):
+        LanguageModel.load(tmp_path)
+
+
 def test_a_pickle_is_not_opened(tmp_path):
     """A weights file that would run code when unpickled is refused, and nothing runs."""
-    import hashlib
 
     class Trap:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "sprung",))
 
     model_of(0).save(tmp_path)
-    file = weights_file(tmp_path)
-    file.write_bytes(pickle.dumps(Trap()))
-    change_index(tmp_path, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    put_weights(tmp_path, pickle.dumps(Trap()))
     with pytest.raises(ValueError, match="not a safetensors file"):
         LanguageModel.load(tmp_path)
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_save_between_the_reading_of_two_files_does_no_harm(tmp_path, monkeypatch):
+    model_of(1).save(tmp_path)
+    parse = storage.parse_index
+
+    def parse_and_be_overtaken(file):
+        index = parse(file)
+        monkeypatch.setattr(storage, "parse_index", parse)
+        model_of(2).save(tmp_path)
+        return index
+
+    monkeypatch.setattr(storage, "parse_index", parse_and_be_overtaken)
+    assert same(LanguageModel.load(tmp_path), model_of(2))
 
 
 def test_a_folder_that_is_a_file_is_refused_and_kept(tmp_path):
