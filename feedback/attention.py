@@ -96,13 +96,13 @@ class Attention(nn.Module):
         Returns:
             What was read, (B, T, d), and the attention weights before dropout, (B, H, T, n).
         """
-        query = split_heads(self.query(z), self.heads)
-        scores = self.scores(query, keys)
+        query = split_heads(self.query(z), self.heads)  # (B, H, T, k)
+        scores = self.scores(query, keys)  # (B, H, T, n)
         T, n = scores.shape[-2:]
         if T > 1:  # a single query may read every key
             scores = scores.masked_fill(~causal_mask(T, n, z.device), -math.inf)
         weights = scores.softmax(-1)
-        read = self.dropout(weights) @ values
+        read = self.dropout(weights) @ values  # (B, H, T, k)
         return self.output(merge_heads(read)), weights
 
 

@@ -17,9 +17,11 @@ from torch import Tensor
 from feedback.config import Config
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Memory:
     """What a model keeps of the steps so far. `len(memory)` is how many steps it holds.
+
+    Its tensors are for reading: a backward pass may still need them as they are.
 
     Attributes:
         keys, values: tuples of (B, H, n, k): one tensor a layer, or a single one where all layers
@@ -33,6 +35,9 @@ class Memory:
 
     def __len__(self) -> int:
         return self.keys[0].shape[2]
+
+    def __repr__(self) -> str:
+        return f"Memory({len(self)} steps, {self.nbytes:,} bytes, {self.config.model!r})"
 
     @property
     def nbytes(self) -> int:

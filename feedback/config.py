@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 MODELS = ("parallel", "feedback", "feedback-kv")
 
@@ -39,16 +40,16 @@ class Config:
     dropout: float = 0.0
     max_distance: int = 512
     memory_size: int | None = None
-    memory_mixture: str | Sequence[float] = "learned"
+    memory_mixture: str | Iterable[float] = "learned"
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f"model is {self.model!r}; choose one of {', '.join(MODELS)}")
         for name in ("d_model", "heads", "n_layers", "d_ff", "max_distance"):
-            _check_positive(name, getattr(self, name))
+            self._put(name, _positive(name, getattr(self, name)))
         for name in ("n_tokens", "memory_size"):
             if getattr(self, name) is not None:
-                _check_positive(name, getattr(self, name))
+                self._put(name, _positive(name, getattr(self, name)))
         if self.d_model % self.heads:
             raise ValueError(
                 f"d_model {self.d_model} is not divisible by heads {self.heads}: "
@@ -58,10 +59,8 @@ class Config:
             raise TypeError(f"dropout is {self.dropout!r}; it must be a number")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; it must lie in 0 <= dropout < 1")
-        if self.memory_mixture != "learned":
-            # A tuple, so that two equal configs compare equal however they were written.
-            mixture = _checked_mixture(self.memory_mixture, self.n_layers)
-            object.__setattr__(self, "memory_mixture", mixture)
+        self._put("dropout", float(self.dropout))
+        self._put("memory_mixture", _mixture(self.memory_mixture, self.n_layers))
         if self.model == "parallel" and (self.memory_size, self.memory_mixture) != (
             None,
             "learned",
@@ -71,34 +70,42 @@ class Config:
                 "leave them out for model='parallel'"
             )
 
+    def _put(self, name: str, value: object) -> None:
+        # Plain numbers and tuples: equal configs compare equal, however they were written.
+        object.__setattr__(self, name, value)
+
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
+def _positive(name: str, value: object) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; it must be a whole number")
     if value < 1:
         raise ValueError(f"{name} is {value}; it must be at least 1")
+    return int(value)
 
 
-def _checked_mixture(mixture: object, n_layers: int) -> tuple[float, ...]:
-    if isinstance(mixture, str) or not isinstance(mixture, Sequence):
+def _mixture(mixture: object, n_layers: int) -> str | tuple[float, ...]:
+    if isinstance(mixture, str) and mixture == "learned":
+        return mixture
+    if isinstance(mixture, str) or not isinstance(mixture, Iterable):
         raise ValueError(
             f"memory_mixture is {mixture!r}; it must be 'learned' or {n_layers + 1} weights"
         )
-    if not all(_is_number(weight) for weight in mixture):
+    weights = tuple(mixture)
+    if not all(_is_number(weight) for weight in weights):
         raise TypeError(f"memory_mixture is {mixture!r}; every weight must be a number")
-    if len(mixture) != n_layers + 1:
+    if len(weights) != n_layers + 1:
         raise ValueError(
-            f"memory_mixture has {len(mixture)} weights; {n_layers} layers and the embedding "
+            f"memory_mixture has {len(weights)} weights; {n_layers} layers and the embedding "
             f"need {n_layers + 1}"
         )
-    if not all(weight >= 0 for weight in mixture) or not math.isclose(
-        sum(mixture), 1, abs_tol=1e-6
+    if not all(weight >= 0 for weight in weights) or not math.isclose(
+        sum(weights), 1, abs_tol=1e-6
     ):
         raise ValueError(
-            f"memory_mixture sums to {sum(mixture)}; the weights must be >= 0 and sum to 1"
+            f"memory_mixture sums to {sum(weights)}; the weights must be >= 0 and sum to 1"
         )
-    return tuple(float(weight) for weight in mixture)
+    return tuple(float(weight) for weight in weights)

@@ -17,7 +17,8 @@ def from_labml(module: nn.Module) -> FeedbackTransformer:
 
     Theirs takes (T, B, d), ours (B, T, d). Theirs learns 4,096 distances, which `max_distance`
     becomes, and the nearest is its last row, as in ours. The shared version has no value bias.
-    Dropout rates are taken over place by place. Device, dtype and training mode are kept.
+    Dropout rates are taken over place by place, and `config.dropout` is that of the residuals.
+    Device, dtype and training mode are kept.
 
     Args:
         module: `labml_nn.transformers.feedback.FeedbackTransformer` or `FeedbackTransformerKV`.
@@ -34,9 +35,9 @@ def from_labml(module: nn.Module) -> FeedbackTransformer:
     if name not in kinds or not type(module).__module__.startswith("labml_nn."):
         raise TypeError(f"from_labml takes labml_nn's {' or '.join(kinds)}, not {type(module)}")
     shared = kinds[name] is FeedbackTransformerKV
-    for layer in module.layers:
-        check_layer(layer, shared)
     first = module.layers[0]
+    for layer in module.layers:
+        check_layer(layer, shared, first.feed_forward)
     config = Config(
         model=kinds[name].name,
         n_tokens=None,
@@ -58,14 +59,18 @@ def from_labml(module: nn.Module) -> FeedbackTransformer:
     return ours.train(module.training)
 
 
-def check_layer(layer: nn.Module, shared: bool) -> None:
+def check_layer(layer: nn.Module, shared: bool, first: nn.Module) -> None:
     feed_forward = layer.feed_forward
+    if type(feed_forward) is not type(first) or not hasattr(feed_forward, "is_gated"):
+        raise ValueError(f"the feed-forward is a {type(feed_forward)}, not labml_nn's FeedForward")
     if feed_forward.is_gated:
         raise ValueError("the feed-forward is gated; here it is W_2 relu(W_1 z + b_1) + b_2")
     if not isinstance(feed_forward.activation, nn.ReLU):
         raise ValueError(f"the feed-forward uses {feed_forward.activation}; here it is a ReLU")
     if feed_forward.layer1.bias is None or feed_forward.layer2.bias is None:
         raise ValueError("the feed-forward lacks a bias; here both of its maps have one")
+    if feed_forward.layer1.weight.shape != first.layer1.weight.shape:
+        raise ValueError("the layers' feed-forwards differ in width; here all have the same")
     if shared != (layer.attn.key is None):
         raise ValueError(
             "the attention has key projections of its own beside the shared ones; build it with "
@@ -77,8 +82,10 @@ def check_layer(layer: nn.Module, shared: bool) -> None:
 
 @torch.no_grad()
 def copy(ours: nn.Module, theirs: nn.Module) -> None:
-    """Copy parameters between modules whose parameters have the same names."""
+    """Copy parameters between two Linears or two LayerNorms."""
     ours.load_state_dict(theirs.state_dict())
+    if isinstance(ours, nn.LayerNorm):
+        ours.eps = theirs.eps
 
 
 @torch.no_grad()

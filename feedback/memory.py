@@ -73,7 +73,9 @@ class FeedbackTransformer(SequenceModel):
         """One pair of projections a layer."""
         return [KeysValues(self.config.d_model, self.config.heads) for _ in self.layers]
 
-    def forward(self, x: Tensor, memory: Memory | None = None, return_memory: bool = False):
+    def forward(
+        self, x: Tensor, memory: Memory | None = None, return_memory: bool = False
+    ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
         past = self.gather(x, memory)
         y = [self.advance(x_t, past)[0][-1] for x_t in x.split(1, dim=1)]

@@ -58,7 +58,7 @@ class Layer(nn.Module):
         return self.update(x, self.norm1(x), keys, values)
 
     def update(self, x: Tensor, z: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The same where z = norm1(x) is known. With nothing to read (n = 0), no attention."""
+        """Do what `forward` does, given z = norm1(x). Nothing to read (n = 0): no attention."""
         weights = z.new_zeros(len(z), keys.shape[1], z.shape[1], 0)
         if keys.shape[2] > 0:
             read, weights = self.attention(z, keys, values)
@@ -66,7 +66,7 @@ class Layer(nn.Module):
         return x + self.dropout(self.feed_forward(self.norm2(x))), weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """Everything a model computed on its way, as `trace` returns it.
 
@@ -105,8 +105,10 @@ class SequenceModel(nn.Module):
 
     def start(self, x: Tensor, memory: Memory | None, sets: int) -> Memory:
         """Check input and memory before any work, and give the memory to start from."""
-        if not x.is_floating_point():
-            raise TypeError(f"embeddings are {x.dtype}; they must be floating point")
+        if not isinstance(x, Tensor):
+            raise TypeError(f"embeddings are a {type(x).__name__}; they must be a tensor")
+        if not x.is_floating_point() or x.dtype != self.norm.weight.dtype:
+            raise TypeError(f"embeddings are {x.dtype}; the model is {self.norm.weight.dtype}")
         if x.dim() != 3 or x.shape[-1] != self.config.d_model or 0 in x.shape:
             raise ValueError(
                 f"embeddings have shape {tuple(x.shape)}; they must be (B, T, d) with B and T at "
@@ -157,25 +159,24 @@ class Transformer(SequenceModel):
         super().__init__(config)
         self.layers = nn.ModuleList(ParallelLayer(config) for _ in range(config.n_layers))
 
-    def forward(self, x: Tensor, memory: Memory | None = None, return_memory: bool = False):
+    def forward(
+        self, x: Tensor, memory: Memory | None = None, return_memory: bool = False
+    ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
-        outputs, _, memory = self.run(x, memory)
-        y = self.norm(outputs[-1])
-        return (y, memory) if return_memory else y
-
-    def run(self, x: Tensor, memory: Memory | None = None) -> tuple[list, list, Memory]:
-        """Give every layer's output (embedding first), every layer's attention, and the memory."""
-        memory = self.start(x, memory, sets=self.config.n_layers)
-        outputs, attention, all_keys, all_values = [x], [], [], []
+        memory = self.start(x, memory, sets=len(self.layers))
+        kept = []
         for layer, keys, values in zip(self.layers, memory.keys, memory.values, strict=True):
-            x, weights, keys, values = layer(x, keys, values)
-            outputs.append(x)
-            attention.append(weights)
-            all_keys.append(keys)
-            all_values.append(values)
-        return outputs, attention, Memory(tuple(all_keys), tuple(all_values), self.config)
+            x, _, keys, values = layer(x, keys, values)
+            kept.append((keys, values))
+        y = self.norm(x)
+        return (y, Memory(*zip(*kept, strict=True), self.config)) if return_memory else y
 
     def trace(self, x: Tensor) -> Trace:
         """Run embeddings (B, T, d) and keep everything; see `Trace`."""
-        outputs, attention, _ = self.run(x)
+        nothing = self.start(x, None, sets=1)
+        outputs, attention = [x], []
+        for layer in self.layers:
+            x, weights, _, _ = layer(x, *nothing.keys, *nothing.values)
+            outputs.append(x)
+            attention.append(weights)
         return Trace(outputs=torch.stack(outputs), attention=torch.stack(attention))

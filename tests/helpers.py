@@ -41,11 +41,16 @@ def random_input(shape: dict, seed: int = 1) -> Tensor:
     return torch.randn(size, generator=generator, dtype=torch.float64).requires_grad_()
 
 
+def weigh(y: Tensor) -> Tensor:
+    """A sum of all of y with fixed random weights, for gradients in which nothing cancels."""
+    generator = torch.Generator().manual_seed(2)
+    return (y * torch.randn(y.shape, generator=generator, dtype=y.dtype)).sum()
+
+
 def gradients(module: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    """The gradient of a fixed random weighting of y with respect to x and every parameter."""
+    """The gradient of `weigh(y)` with respect to x and every parameter."""
     named = {"x": x, **dict(module.named_parameters())}
-    weighting = torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=y.dtype)
-    found = torch.autograd.grad((y * weighting).sum(), named.values(), allow_unused=True)
+    found = torch.autograd.grad(weigh(y), named.values(), allow_unused=True)
     return {
         name: torch.zeros_like(named[name]) if gradient is None else gradient
         for name, gradient in zip(named, found, strict=True)

@@ -1,8 +1,14 @@
 """A config that cannot be built is refused, with a reason, before anything is built."""
 
+import json
+from dataclasses import asdict
+
+import numpy as np
 import pytest
+import torch
 
 from feedback import Config, FeedbackTransformer, LanguageModel, Transformer
+from feedback.cache import GrowingList, GrowingStack
 from feedback.language_model import build
 
 REFUSED = [
@@ -37,8 +43,12 @@ def test_refused_with_a_reason(fields, error, reason):
         Config(**fields)
 
 
-def test_a_list_and_a_tuple_of_weights_are_the_same_config():
-    assert Config(memory_mixture=[0.2] * 5) == Config(memory_mixture=(0.2,) * 5)
+def test_equal_configs_are_equal_however_their_numbers_were_written():
+    plain = Config(d_model=256, dropout=0, memory_mixture=(0.5, 0.5, 0, 0, 0))
+    for mixture in ([0.5, 0.5, 0, 0, 0], np.array([0.5, 0.5, 0, 0, 0])):
+        written = Config(d_model=np.int64(256), dropout=0.0, memory_mixture=mixture)
+        assert written == plain and hash(written) == hash(plain)
+        assert json.loads(json.dumps(asdict(written))) == json.loads(json.dumps(asdict(plain)))
 
 
 def test_a_model_class_wants_its_own_kind_of_config():
@@ -51,6 +61,10 @@ def test_paths_are_checked():
         FeedbackTransformer(Config(model="feedback"), path="fast")
     with pytest.raises(ValueError, match="no choice of paths"):
         build(Config(model="parallel"), path="loop")
+    for path, container in [("loop", GrowingList), ("stack", GrowingStack)]:
+        model = build(Config(d_model=8, heads=2), path)
+        keys, values = model.gather(torch.randn(1, 2, 8), None)[0]
+        assert type(keys) is type(values) is container
 
 
 def test_a_language_model_needs_a_vocabulary():

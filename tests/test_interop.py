@@ -1,14 +1,13 @@
 """Ours equals labml's, and refuses what has no counterpart here."""
 
+import labml_nn.transformers.feedback as labml
 import pytest
 import torch
 from helpers import randomize
+from labml_nn.transformers.feed_forward import FeedForward
 from torch import nn
 
 from feedback import FeedbackTransformer, FeedbackTransformerKV, interop
-
-labml = pytest.importorskip("labml_nn.transformers.feedback", reason="labml-nn is not installed")
-from labml_nn.transformers.feed_forward import FeedForward  # noqa: E402
 
 SHAPES = [  # d, H, L, F, T, B
     (8, 2, 2, 12, 6, 3),
@@ -73,15 +72,43 @@ def test_float64_follows_once_labmls_buffers_are_freed():
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_copy_stands_on_its_own(shared):
-    theirs = labml_model(shared, dropout=0.25).eval()
+    theirs = labml_model(shared).eval()
     ours = interop.from_labml(theirs)
     assert not ours.training
-    assert {m.p for m in ours.modules() if isinstance(m, nn.Dropout)} == {0.25}
     x = torch.randn(2, 4, 8)
     before = ours(x)
     for parameter in theirs.parameters():
         parameter.data.zero_()
     assert torch.equal(ours(x), before)
+
+
+def test_rates_and_epsilons_are_taken_over_one_by_one():
+    theirs = labml_model(shared=False)
+    rates = dict(dropout=0.1, attention=0.2, hidden=0.3)
+    for layer in theirs.layers:
+        layer.dropout.p, layer.attn.dropout.p, layer.feed_forward.dropout.p = rates.values()
+    theirs.layers[1].norm_ff.eps = theirs.norm.eps = 1e-2
+    ours = interop.from_labml(theirs)
+    assert ours.config.dropout == 0.1
+    for layer in ours.layers:
+        found = layer.dropout.p, layer.attention.dropout.p, layer.feed_forward.dropout.p
+        assert found == tuple(rates.values())
+    x = torch.randn(2, 4, 8)
+    left, right = theirs.eval()(x.transpose(0, 1)).transpose(0, 1), ours.eval()(x)
+    torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-5)
+
+
+def test_every_layer_is_checked():
+    theirs = labml_model(shared=False)
+    theirs.layers[1].feed_forward = FeedForward(8, 12, is_gated=True)
+    with pytest.raises(ValueError, match="gated"):
+        interop.from_labml(theirs)
+    theirs.layers[1].feed_forward = FeedForward(8, 16)
+    with pytest.raises(ValueError, match="differ in width"):
+        interop.from_labml(theirs)
+    theirs.layers[1].feed_forward = nn.Linear(8, 8)
+    with pytest.raises(ValueError, match="not labml_nn's FeedForward"):
+        interop.from_labml(theirs)
 
 
 @pytest.mark.parametrize(

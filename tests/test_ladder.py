@@ -1,6 +1,7 @@
 """The ladder: every rung computes what the rung below does, forward and backward, in float64."""
 
 import copy
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from helpers import (
     random_model,
     randomize,
     shape_name,
+    weigh,
 )
 
 from feedback import FeedbackTransformer
@@ -25,6 +27,11 @@ every_shape = pytest.mark.parametrize("shape", SHAPES, ids=shape_name)
 every_model = pytest.mark.parametrize("model", MODELS)
 both_feedback = pytest.mark.parametrize("model", FEEDBACK)
 both_paths = pytest.mark.parametrize("path", ["loop", "stack"])
+every_path = pytest.mark.parametrize(
+    ("model", "path"),
+    [("parallel", None), *itertools.product(FEEDBACK, ["loop", "stack"])],
+    ids=lambda value: value or "",
+)
 LONG = SHAPES[0]
 
 
@@ -41,7 +48,7 @@ def segments(model, x, cuts, detach=False):
 def changed(x, t):
     """x with other numbers at token t."""
     other = x.clone()
-    other[:, t] = random_input(LONG, seed=9)[:, t].detach()
+    other[:, t] = torch.randn(x[:, t].shape, generator=torch.Generator().manual_seed(9)).double()
     return other
 
 
@@ -113,46 +120,74 @@ def test_tied_projections_make_the_unshared_model_the_shared_one(shape, path):
 
 
 @every_shape
-@every_model
-def test_step_by_step_with_a_cache_equals_all_at_once(shape, model):
+@every_path
+def test_step_by_step_with_a_cache_equals_all_at_once(shape, model, path):
     """For the parallel model: causal attention over all tokens equals attention with a cache."""
-    model, x = random_model(model, shape), random_input(shape)
+    model, x = random_model(model, shape, path), random_input(shape)
     y, z = model(x), segments(model, x, 1)
     assert_same({"y": y, **gradients(model, x, y)}, {"y": z, **gradients(model, x, z)})
 
 
-@every_model
-@pytest.mark.parametrize("cuts", [[3, 4], [1, 6], [6, 1], [2, 3, 2]])
-def test_segments_equal_one_long_sequence(model, cuts):
-    model, x = random_model(model, LONG), random_input(LONG)
-    y, z = model(x), segments(model, x, cuts)
+@every_shape
+@every_path
+def test_segments_equal_one_long_sequence(shape, model, path):
+    model, x = random_model(model, shape, path), random_input(shape)
+    y, T = model(x), shape["T"]
+    expected = {"y": y, **gradients(model, x, y)}
+    for cut in {1, T // 2, T - 1} - {0}:
+        z = segments(model, x, [cut, T - cut][: 1 + (T > cut)])
+        assert_same({"y": z, **gradients(model, x, z)}, expected)
+
+
+@every_path
+def test_many_segments_equal_one_long_sequence(model, path):
+    model, x = random_model(model, LONG, path), random_input(LONG)
+    y, z = model(x), segments(model, x, [2, 3, 2])
     assert_same({"y": y, **gradients(model, x, y)}, {"y": z, **gradients(model, x, z)})
 
 
-@every_model
-def test_no_gradient_crosses_a_detached_memory(model):
-    model, x = random_model(model, LONG), random_input(LONG)
-    attached, detached = (segments(model, x, [3, 4], detach)[:, 3:] for detach in (False, True))
+@every_shape
+@every_path
+def test_no_gradient_crosses_a_detached_memory(shape, model, path):
+    T = shape["T"]
+    if T == 1:
+        shape, T = dict(shape, T=3), 3
+    cut = T // 2
+    model, x = random_model(model, shape, path), random_input(shape)
+    attached, detached = (
+        segments(model, x, [cut, T - cut], detach)[:, cut:] for detach in (False, True)
+    )
     torch.testing.assert_close(attached, detached)
     reaching, stopped = (gradients(model, x, y)["x"].abs() for y in (attached, detached))
-    assert reaching[:, :3].max() > 0
-    assert stopped[:, :3].max() == 0 and stopped[:, 3:].max() > 0
+    assert reaching[:, :cut].max() > 0
+    assert stopped[:, :cut].max() == 0 and stopped[:, cut:].max() > 0
+
+
+@every_shape
+@both_feedback
+@both_paths
+def test_bounded_memory_sees_the_last_n_vectors(shape, model, path):
+    x, T = random_input(shape), shape["T"]
+    for n in {1, T // 2, T - 1, T, T + 1} - {0}:
+        bounded = random_model(model, shape, path, memory_size=n)
+        y, z = bounded(x), reference.feedback(bounded, x, memory_size=n)
+        expected = {"y": z, **gradients(bounded, x, z)}
+        assert_same({"y": y, **gradients(bounded, x, y)}, expected)
+        if n >= T:
+            torch.testing.assert_close(y, random_model(model, shape, path)(x))
+        pieces = segments(bounded, x, [T // 2, T - T // 2] if T > 1 else [1])
+        assert_same({"y": pieces, **gradients(bounded, x, pieces)}, expected)
 
 
 @both_feedback
 @both_paths
-def test_bounded_memory_sees_the_last_n_vectors(model, path):
+def test_a_bounded_memory_keeps_n_steps_and_no_more(model, path):
     x = random_input(LONG)
-    for n in range(1, LONG["T"] + 2):
-        bounded = random_model(model, LONG, path, memory_size=n)
-        y, z = bounded(x), reference.feedback(bounded, x, memory_size=n)
-        assert_same({"y": y, **gradients(bounded, x, y)}, {"y": z, **gradients(bounded, x, z)})
-        if n >= LONG["T"]:
-            torch.testing.assert_close(y, random_model(model, LONG, path)(x))
-        short = segments(bounded, x, [4, 3])
-        torch.testing.assert_close(short, y)
-        _, memory = bounded(x, return_memory=True)
+    for n in (1, 3, 7, 8):
+        _, memory = random_model(model, LONG, path, memory_size=n)(x, return_memory=True)
         assert len(memory) == min(n, LONG["T"])
+        for part in memory.keys + memory.values:  # and does not hold on to a longer buffer
+            assert part.untyped_storage().nbytes() == part.numel() * part.element_size()
 
 
 @both_feedback
@@ -186,21 +221,26 @@ def test_older_tokens_still_count_through_the_memory_they_left(model):
     assert not torch.allclose(bounded(x)[:, -1], bounded(other)[:, -1])
 
 
-@every_model
-def test_two_forwards_before_one_backward(model):
-    model = random_model(model, LONG)
-    x, other = random_input(LONG, seed=1), random_input(dict(LONG, T=4), seed=7)
-    apart_x, apart_other = gradients(model, x, model(x)), gradients(model, other, model(other))
-    y, z = model(x), model(other)  # both before any backward
-    together_other, together_x = gradients(model, other, z), gradients(model, x, y)
-    assert_same(together_x, apart_x)
-    assert_same(together_other, apart_other)
+@every_shape
+@every_path
+def test_two_forwards_before_one_backward(shape, model, path):
+    model = random_model(model, shape, path)
+    x, other = random_input(shape, seed=1), random_input(dict(shape, T=4), seed=7)
+    apart = [gradients(model, each, model(each)) for each in (x, other)]
+    loss = weigh(model(x)) + weigh(model(other))  # both before the one backward
+    parameters = dict(model.named_parameters())
+    together = torch.autograd.grad(loss, [x, other, *parameters.values()], allow_unused=True)
+    expected = [apart[0]["x"], apart[1]["x"]]
+    expected += [apart[0][name] + apart[1][name] for name in parameters]
+    for found, wanted in zip(together, expected, strict=True):
+        torch.testing.assert_close(torch.zeros_like(wanted) if found is None else found, wanted)
 
 
-@every_model
-def test_two_continuations_of_one_memory_do_not_disturb_each_other(model):
-    model = random_model(model, LONG)
-    x, one, two = (random_input(LONG, seed=seed) for seed in (1, 2, 3))
+@every_shape
+@every_path
+def test_two_continuations_of_one_memory_do_not_disturb_each_other(shape, model, path):
+    model, T = random_model(model, shape, path), shape["T"]
+    x, one, two = (random_input(shape, seed=seed) for seed in (1, 2, 3))
     _, memory = model(x, return_memory=True)
     before = copy.deepcopy(memory.detach())
     y, z = model(one, memory), model(two, memory)
@@ -211,19 +251,31 @@ def test_two_continuations_of_one_memory_do_not_disturb_each_other(model):
     _, memory_again = model(x, return_memory=True)
     apart = gradients(model, x, torch.cat([model(one, memory), model(two, memory_again)], 1))
     assert_same(together, apart)
-    torch.testing.assert_close(y, segments(model, torch.cat([x, one], 1), [LONG["T"]] * 2)[:, 7:])
+    torch.testing.assert_close(y, segments(model, torch.cat([x, one], 1), [T, T])[:, T:])
 
 
-@every_model
-@both_paths
-def test_a_token_changes_no_output_before_it(model, path):
-    model = random_model(model, LONG, None if model == "parallel" else path)
-    x = random_input(LONG).detach()
+@every_shape
+@every_path
+def test_a_token_changes_no_output_before_it(shape, model, path):
+    model, x = random_model(model, shape, path), random_input(shape).detach()
     y = model(x)
-    for t in range(LONG["T"]):
+    for t in range(shape["T"]):
         z = model(changed(x, t))
         assert torch.equal(z[:, :t], y[:, :t])
         assert not torch.allclose(z[:, t], y[:, t])
+
+
+@every_path
+def test_every_learned_distance_has_a_row_of_its_own(model, path):
+    """Distances 1 to S, and 0 for the parallel model: each row of r and s gets its own gradient."""
+    shape = dict(LONG, T=7, max_distance=4)
+    model, x = random_model(model, shape, path), random_input(shape)
+    found = gradients(model, x, model(x))
+    for name in ("r", "s"):
+        rows = found[f"layers.0.attention.{name}"].flatten(1)
+        assert len(rows) == 4 + (path is None)
+        assert (rows.abs().sum(1) > 0).all()
+        assert torch.unique(rows, dim=0).shape == rows.shape
 
 
 @every_model

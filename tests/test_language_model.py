@@ -1,6 +1,7 @@
 """Facts about the whole model: tokens in, logits and text out."""
 
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -44,6 +45,7 @@ def test_the_cache_of_a_step_is_two_vectors_however_many_layers():
     for model, vectors in [("feedback-kv", 2), ("feedback", 2 * 3), ("parallel", 2 * 3)]:
         _, memory = small(model)(tokens, return_memory=True)
         assert memory.nbytes == 5 * vectors * SIZES["d_model"] * bytes_a_number
+        assert repr(memory) == f"Memory(5 steps, {memory.nbytes:,} bytes, {model!r})"
 
 
 @every_model
@@ -55,15 +57,26 @@ def test_generation_samples_what_forward_predicts(model):
     for t in range(3, 9):
         assert torch.equal(model(text[:, :t])[:, -1].argmax(-1), text[:, t])
     assert torch.equal(model.generate(tokens, 6, top_k=1), text)
-    assert torch.equal(model.generate(tokens, 6, temperature=1e-300), text)
+    for temperature in (1e-37, 1e-300):  # too small to divide float32 logits by, or nearly
+        assert torch.equal(model.generate(tokens, 6, temperature=temperature), text)
 
 
-def test_sampled_frequencies_follow_the_softmax():
+@every_model
+def test_generation_reads_every_token_once(model):
+    """The cache is used: no prefix is run again."""
+    model, read = small(model), []
+    model.embedding.register_forward_hook(lambda module, inputs, y: read.append(y.shape[:2]))
+    model.generate(some_tokens(B=2, T=3), 5)
+    assert read == [(2, 3)] + [(2, 1)] * 4
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("top_k", [None, 11])
+def test_sampled_frequencies_follow_the_softmax(temperature, top_k):
     model, prompt = small(), some_tokens(B=1, T=2)
-    odds = (model(prompt)[0, -1] / 0.7).softmax(-1)
-    draws = model.generate(
-        prompt.expand(20_000, 2), 1, temperature=0.7, generator=torch.Generator().manual_seed(0)
-    )[:, -1]
+    odds = (model(prompt)[0, -1] / temperature).softmax(-1)
+    seeded = torch.Generator().manual_seed(0)
+    draws = model.generate(prompt.expand(20_000, 2), 1, temperature, top_k, seeded)[:, -1]
     found = torch.bincount(draws, minlength=11) / len(draws)
     assert (found - odds).abs().max() < 0.02
 
@@ -81,8 +94,28 @@ def test_a_seeded_generator_repeats_the_text_and_dropout_rests():
         model.generate(tokens, 8, generator=torch.Generator().manual_seed(3)) for _ in range(2)
     ]
     assert torch.equal(*texts)
-    assert model.training  # as it was before
+    assert not texts[0].requires_grad
     assert model.generate(tokens, 0).equal(tokens)
+
+
+def test_every_part_is_left_in_the_mode_it_was_in():
+    model, tokens = small(), some_tokens()
+    model.train()
+    model.core.layers[1].eval()
+    modes = [module.training for module in model.modules()]
+    model.generate(tokens, 2)
+    model.trace(tokens)
+    assert [module.training for module in model.modules()] == modes
+    model.eval().generate(tokens, 2)
+    assert not any(module.training for module in model.modules())
+
+
+@every_model
+def test_a_trace_is_taken_without_dropout_and_without_gradients(model):
+    dropping, plain, tokens = small(model, dropout=0.5), small(model), some_tokens()
+    trace = dropping.trace(tokens)
+    torch.testing.assert_close(trace.logits, plain(tokens))
+    assert not trace.outputs.requires_grad and not trace.logits.requires_grad
 
 
 @every_model
@@ -148,9 +181,36 @@ def test_a_pass_leaves_nothing_behind_on_the_model(model):
     assert pickle.dumps(model) == before
 
 
+@every_model
+def test_no_attention_outlives_its_layer_unless_a_trace_is_taken(model):
+    model, alive = small(model, n_layers=6), []
+
+    def watch(module, inputs, outputs):
+        alive.append(weakref.ref(outputs[1]))
+
+    for layer in model.core.layers:
+        layer.attention.register_forward_hook(watch)
+    with torch.no_grad():
+        model(some_tokens())
+    assert len(alive) >= 6 and not any(weights() is not None for weights in alive)
+    if model.config.model == "parallel":  # whose maps are (B, H, T, T): never all at once
+        most = 0
+
+        def count(module, inputs, outputs):
+            nonlocal most
+            most = max(most, sum(weights() is not None for weights in alive))
+
+        for layer in model.core.layers:
+            layer.attention.register_forward_hook(count)
+        with torch.no_grad():
+            model(some_tokens())
+        assert most <= 2
+
+
 def test_layer_weights_start_equal_and_follow_the_mixture():
     model = LanguageModel(Config(**SIZES))
     torch.testing.assert_close(model.layer_weights(), torch.full((4,), 0.25))
+    assert not model.layer_weights().requires_grad
     fixed = LanguageModel(Config(**SIZES, memory_mixture=[0, 0, 0, 1]))
     assert fixed.layer_weights().tolist() == [0, 0, 0, 1]
     with pytest.raises(ValueError, match="no layer weights"):
@@ -191,6 +251,9 @@ def test_step_takes_one_token_a_sequence():
         (dict(temperature=float("nan")), "temperature is nan"),
         (dict(top_k=0), r"must be in 1..11"),
         (dict(top_k=12), r"must be in 1..11"),
+        (dict(top_k=2.0), r"must be in 1..11"),
+        (dict(top_k=True), r"must be in 1..11"),
+        (dict(temperature="warm"), "must be a number"),
     ],
 )
 def test_bad_generation_options_are_refused(options, reason):
@@ -203,10 +266,21 @@ def test_a_memory_that_does_not_fit_is_refused():
     _, memory = model(tokens, return_memory=True)
     with pytest.raises(ValueError, match="batch of 2, the input has 3"):
         model(some_tokens(B=3), memory)
-    with pytest.raises(ValueError, match="another config: d_ff 8 against 16"):
-        small(d_ff=16)(tokens, memory)
-    with pytest.raises(ValueError, match="model 'feedback-kv' against 'feedback'"):
-        small("feedback").step(tokens[:, 0], memory)
+    for other in [
+        dict(model="feedback"),
+        dict(n_tokens=12),
+        dict(d_model=6),
+        dict(heads=2),
+        dict(n_layers=2),
+        dict(d_ff=16),
+        dict(dropout=0.1),
+        dict(max_distance=5),
+        dict(memory_size=4),
+        dict(memory_mixture=[0, 0, 0, 1]),
+    ]:
+        (name,) = other
+        with pytest.raises(ValueError, match=f"another config: {name} .* against"):
+            small(**other).step(tokens[:, 0], memory)
     with pytest.raises(ValueError, match="start again without it"):
         small().float()(tokens, memory)
     with pytest.raises(TypeError, match="must be a feedback Memory"):
@@ -216,10 +290,12 @@ def test_a_memory_that_does_not_fit_is_refused():
 def test_the_models_refuse_embeddings_of_the_wrong_shape():
     core = small().core
     for x in (torch.randn(2, 12), torch.randn(2, 3, 5), torch.randn(2, 0, 12)):
+        x = x.double()
         with pytest.raises(ValueError, match="embeddings have shape"):
             core(x)
-    with pytest.raises(TypeError, match="floating point"):
-        core(torch.ones(2, 3, 12, dtype=torch.int64))
+    for x in (torch.ones(2, 3, 12, dtype=torch.int64), torch.randn(2, 3, 12), [[[1.0]]]):
+        with pytest.raises(TypeError, match="embeddings are"):
+            core(x)
 
 
 @every_model
