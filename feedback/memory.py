@@ -53,6 +53,11 @@ class FeedbackTransformer(SequenceModel):
         path: how the keys and values of past steps are gathered, "loop" (a list joined at every
             step) or "stack" (one buffer, no copies). Outputs and gradients are the same.
 
+    Attributes:
+        paths: the container in which each step-by-step path gathers. A path that takes all steps
+            at once belongs in `forward`.
+        keys_values: the projections of memory vectors, one pair a layer.
+
     Raises:
         TypeError, ValueError: input of wrong type or shape, or a memory that does not fit it.
     """
