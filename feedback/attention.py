@@ -47,6 +47,8 @@ def shift(scores: Tensor) -> Tensor:
     in that query's future, so the causal mask hides it.
     """
     T, n = scores.shape[-2:]
+    if T == 1:  # the last query is the only one
+        return scores
     padded = nn.functional.pad(scores, (1, 0))  # (..., T, n + 1)
     return padded.flatten(-2)[..., T:].unflatten(-1, (T, n))
 
@@ -80,11 +82,17 @@ class Attention(nn.Module):
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """Score every key for every query: (B, H, T, k), (B, H, n, k) -> (B, H, T, n)."""
-        n = keys.shape[2]
-        content = (query + self.u[:, None]) @ keys.transpose(-1, -2)
-        position = torch.einsum("bhtk,nhk->bhtn", query, rows_for(self.r, n))
-        position = position + rows_for(self.s, n).T[:, None]
-        return (content + shift(position)) / math.sqrt(query.shape[-1])
+        n, root = keys.shape[2], math.sqrt(query.shape[-1])
+        query, u, s = query / root, self.u / root, rows_for(self.s, n) / root
+        r = rows_for(self.r, n).permute(1, 2, 0)  # (H, k, n)
+        content = (query + u[:, None]) @ keys.transpose(-1, -2)
+        if query.shape[2] == 1:  # one query a sequence: the batch serves as rows of the product
+            position = (query.transpose(0, 2) @ r).transpose(0, 2)
+        else:
+            position = query @ r
+        position += s.T[:, None]
+        content += shift(position)
+        return content
 
     def forward(self, z: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Read the values with queries made from z.
@@ -100,7 +108,8 @@ class Attention(nn.Module):
         scores = self.scores(query, keys)  # (B, H, T, n)
         T, n = scores.shape[-2:]
         if T > 1:  # a single query may read every key
-            scores = scores.masked_fill(~causal_mask(T, n, z.device), -math.inf)
+            future = ~causal_mask(T, n, z.device)
+            scores += torch.zeros_like(future, dtype=z.dtype).masked_fill_(future, -math.inf)
         weights = scores.softmax(-1)
         read = self.dropout(weights) @ values  # (B, H, T, k)
         return self.output(merge_heads(read)), weights
