@@ -2,7 +2,8 @@
 
 `Memory` is what a model hands back and takes in: it never changes. Within one forward pass keys and
 values grow by one a step, in one of two containers: `GrowingList` is plain, `GrowingStack` copies
-nothing. Both belong to that pass, so that passes cannot disturb one another.
+nothing. Both belong to that pass, so that passes cannot disturb one another. Generation needs no
+gradients and goes on from pass to pass in a `Room` with places to spare.
 
 Shapes: B batch, H heads, n steps, k features a head.
 """
@@ -27,11 +28,13 @@ class Memory:
         keys, values: tuples of (B, H, n, k): one tensor a layer, or a single one where all layers
             share it.
         config: of the model that made it; only a model with an equal config takes it back.
+        place: the room in which these tensors lie and where they end in it, if there is one.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     config: Config
+    place: tuple[Room, int] | None = None
 
     def __len__(self) -> int:
         return self.keys[0].shape[2]
@@ -50,6 +53,7 @@ class Memory:
             tuple(x.detach() for x in self.keys),
             tuple(x.detach() for x in self.values),
             self.config,
+            self.place,
         )
 
     def check_fits(self, config: Config, x: Tensor) -> None:
@@ -78,6 +82,60 @@ def empty_memory(config: Config, sets: int, x: Tensor) -> Memory:
     """A memory of no steps, with `sets` pairs of keys and values, for inputs like x (B, T, d)."""
     nothing = x.new_empty(len(x), config.heads, 0, config.d_model // config.heads)
     return Memory((nothing,) * sets, (nothing,) * sets, config)
+
+
+class Room:
+    """A buffer for the keys and values of steps that come one at a time, without gradients.
+
+    All memories made in a room share it. Each sees the steps up to its own end, so that a step
+    written behind it changes nothing for its holder; and a place is written only once: the second
+    of two continuations moves to a room of its own. A full room is left for one twice as large.
+
+    Attributes:
+        buffer: (sets, 2, H, B, places, k), keys and values of every set.
+        written: how many places are taken.
+    """
+
+    def __init__(self, buffer: Tensor, written: int):
+        self.buffer, self.written = buffer, written
+
+    @classmethod
+    def after(cls, memory: Memory) -> tuple[Room, int]:
+        """A room in which one more step can be written behind `memory`, and where it ends there."""
+        if memory.place is not None:
+            room, end = memory.place
+            if room.written == end < room.buffer.shape[4] and room.holds(memory):
+                return room, end
+        pairs = zip(memory.keys, memory.values, strict=True)
+        past = torch.stack([torch.stack(pair) for pair in pairs]).transpose(2, 3)
+        *sizes, n, k = past.shape
+        buffer = past.new_empty(*sizes, max(16, 2 * n), k)
+        buffer[..., :n, :] = past
+        return cls(buffer, n), n
+
+    def holds(self, memory: Memory) -> bool:
+        """Whether the memory's tensors lie here, and are not others put in their place."""
+        here = self.buffer.untyped_storage().data_ptr()
+        return all(x.untyped_storage().data_ptr() == here for x in memory.keys + memory.values)
+
+    def write(self, end: int, new: Tensor, first: int = 0) -> None:
+        """Put the keys and values of one step, (some sets, 2, H, B, k), behind the first `end`.
+
+        Behind autograd's back, as in `Stack`: who reads the steps before is not disturbed.
+        """
+        self.buffer.data[first : first + len(new), :, :, :, end] = new
+        self.written = end + 1
+
+    def read(self, i: int, start: int, end: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of set i from step `start` to `end`, each (HB, n, k)."""
+        keys, values = self.buffer[i].flatten(1, 2)[:, :, start:end]
+        return keys, values
+
+    def memory(self, end: int, config: Config) -> Memory:
+        """The last steps up to `end`, all or as many as the config lets a model keep."""
+        start = max(0, end - (config.memory_size or end))
+        steps = self.buffer[..., start:end, :].transpose(2, 3)  # (sets, 2, B, H, n, k)
+        return Memory(steps[:, 0].unbind(), steps[:, 1].unbind(), config, (self, end))
 
 
 class GrowingList:

@@ -18,6 +18,7 @@ from feedback.cache import Memory
 from feedback.config import Config
 from feedback.memory import FeedbackTransformer
 from feedback.shared_kv import FeedbackTransformerKV
+from feedback.stepping import stepper
 from feedback.transformer import SequenceModel, Trace, Transformer
 
 
@@ -72,11 +73,15 @@ class LanguageModel(nn.Module):
     def step(self, token: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
         """Logits (B, V) after one more token (B,), and the memory with that token in it.
 
-        The memory given stays as it is, so that several continuations can start from it.
+        The memory given stays as it is, so that several continuations can start from it. Under
+        `torch.no_grad` it runs on a prepared copy of the weights, made anew when they have changed;
+        a change through `.data` is not seen.
         """
         self.check_tokens(token, rank=1)
-        logits, memory = self(token[:, None], memory, return_memory=True)
-        return logits[:, 0], memory
+        if torch.is_grad_enabled() or (self.training and self.config.dropout > 0):
+            logits, memory = self(token[:, None], memory, return_memory=True)
+            return logits[:, 0], memory
+        return stepper(self).step(token, memory)
 
     @torch.no_grad()
     def generate(
@@ -106,8 +111,9 @@ class LanguageModel(nn.Module):
             with evaluating(self):
                 logits, memory = self(prompt, return_memory=True)
                 tokens.append(sample(logits[:, -1], temperature, top_k, generator))
+                ready = stepper(self) if length > 1 else None
                 for _ in range(length - 1):
-                    logits, memory = self.step(tokens[-1][:, 0], memory)
+                    logits, memory = ready.step(tokens[-1][:, 0], memory)
                     tokens.append(sample(logits, temperature, top_k, generator))
         return torch.cat(tokens, dim=1)
 

@@ -54,8 +54,7 @@ class FeedbackTransformer(SequenceModel):
             step) or "stack" (one buffer, no copies). Outputs and gradients are the same.
 
     Attributes:
-        paths: the container in which each step-by-step path gathers. A path that takes all steps
-            at once belongs in `forward`.
+        paths: the container in which each path gathers when it goes step by step.
         keys_values: the projections of memory vectors, one pair a layer.
 
     Raises:
@@ -85,7 +84,8 @@ class FeedbackTransformer(SequenceModel):
         past = self.gather(x, memory)
         y = [self.advance(x_t, past)[0][-1] for x_t in x.split(1, dim=1)]
         y = self.norm(torch.cat(y, dim=1))
-        return (y, self.remember(past)) if return_memory else y
+        keys, values = ([c.read() for c in containers] for containers in zip(*past, strict=True))
+        return (y, self.remember(keys, values)) if return_memory else y
 
     def advance(self, x: Tensor, past: list) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         """Take one step: run all layers on x (B, 1, d), then add its memory vector to the past.
@@ -121,9 +121,8 @@ class FeedbackTransformer(SequenceModel):
             for keys, values in zip(memory.keys, memory.values, strict=True)
         ]
 
-    def remember(self, past: list) -> Memory:
+    def remember(self, keys: list[Tensor], values: list[Tensor]) -> Memory:
         """What the next segment starts from; a copy where that is less than what was gathered."""
-        keys, values = ([c.read() for c in containers] for containers in zip(*past, strict=True))
         if self.config.memory_size is not None:
             keys = [self.latest(x).clone() for x in keys]
             values = [self.latest(x).clone() for x in values]

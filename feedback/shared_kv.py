@@ -5,18 +5,44 @@ Built in chapter 5.
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from feedback.attention import KeysValues
+from feedback.cache import GrowingStack, Memory
+from feedback.config import Config
 from feedback.memory import FeedbackTransformer
+from feedback.sequence import whole_sequence
 
 
 class FeedbackTransformerKV(FeedbackTransformer):
     """The feedback model whose layers share one pair W_k m_j, W_v m_j, neither with a bias.
 
-    The cache of a step is 2 d numbers, however many layers read it. Interface, paths and errors are
-    those of `FeedbackTransformer`, with model="feedback-kv" in the config.
+    The cache of a step is 2 d numbers, however many layers read it. Interface and errors are those
+    of `FeedbackTransformer`, with model="feedback-kv" in the config.
+
+    Args:
+        config: with model="feedback-kv".
+        path: "sequence" runs all steps in one autograd function (`feedback.sequence`); "loop" and
+            "stack" run step by step. Outputs and gradients are the same. Single steps, and `trace`,
+            gather in a stack on the first path too.
     """
 
     name = "feedback-kv"
+    paths = FeedbackTransformer.paths | {"sequence": GrowingStack}
+
+    def __init__(self, config: Config, path: str = "sequence"):
+        super().__init__(config, path)
+
+    def forward(
+        self, x: Tensor, memory: Memory | None = None, return_memory: bool = False
+    ) -> Tensor | tuple[Tensor, Memory]:
+        """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
+        memory = self.start(x, memory, sets=1)
+        if self.path != "sequence" or x.shape[1] == 1:
+            return super().forward(x, memory, return_memory)
+        y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values)
+        y = self.norm(y)
+        return (y, self.remember([keys], [values])) if return_memory else y
 
     def projections(self) -> list[KeysValues]:
         """One pair of projections for all layers."""

@@ -61,7 +61,11 @@ def test_paths_are_checked():
         FeedbackTransformer(Config(model="feedback"), path="fast")
     with pytest.raises(ValueError, match="no choice of paths"):
         build(Config(model="parallel"), path="loop")
-    for path, container in [("loop", GrowingList), ("stack", GrowingStack)]:
+    for path, container in [
+        ("loop", GrowingList),
+        ("stack", GrowingStack),
+        (None, GrowingStack),
+    ]:
         model = build(Config(d_model=8, heads=2), path)
         keys, values = model.gather(torch.randn(1, 2, 8), None)[0]
         assert type(keys) is type(values) is container

@@ -26,11 +26,10 @@ FEEDBACK = ["feedback", "feedback-kv"]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=shape_name)
 every_model = pytest.mark.parametrize("model", MODELS)
 both_feedback = pytest.mark.parametrize("model", FEEDBACK)
-both_paths = pytest.mark.parametrize("path", ["loop", "stack"])
+PATHS = [*itertools.product(FEEDBACK, ["loop", "stack"]), ("feedback-kv", "sequence")]
+feedback_paths = pytest.mark.parametrize(("model", "path"), PATHS)
 every_path = pytest.mark.parametrize(
-    ("model", "path"),
-    [("parallel", None), *itertools.product(FEEDBACK, ["loop", "stack"])],
-    ids=lambda value: value or "",
+    ("model", "path"), [("parallel", None), *PATHS], ids=lambda value: value or ""
 )
 LONG = SHAPES[0]
 
@@ -60,8 +59,7 @@ def test_parallel_equals_plain_reference(shape):
 
 
 @every_shape
-@both_feedback
-@both_paths
+@feedback_paths
 def test_feedback_equals_plain_reference(shape, model, path):
     model, x = random_model(model, shape, path), random_input(shape)
     y, z = model(x), reference.feedback(model, x)
@@ -69,10 +67,10 @@ def test_feedback_equals_plain_reference(shape, model, path):
 
 
 @every_shape
-@both_feedback
-def test_loop_equals_stack(shape, model):
-    loop, stack = random_model(model, shape, "loop"), random_model(model, shape, "stack")
-    assert_same_model(loop, stack, random_input(shape))
+@feedback_paths
+def test_every_path_equals_the_loop(shape, model, path):
+    loop, other = random_model(model, shape, "loop"), random_model(model, shape, path)
+    assert_same_model(loop, other, random_input(shape))
 
 
 @every_shape
@@ -81,7 +79,7 @@ def test_dropout_stands_in_its_four_places(shape, model):
     """With the same explicit masks, every path equals the reference that applies them by hand."""
     x, masks = random_input(shape), reference.Masks()
     expected_of = reference.parallel if model == "parallel" else reference.feedback
-    for path in [None] if model == "parallel" else ["loop", "stack"]:
+    for path in [path for name, path in PATHS if name == model] or [None]:
         ours = random_model(model, shape, path, dropout=0.3)
         expected = expected_of(ours, x, masks)
         before = gradients(ours, x, expected)
@@ -100,7 +98,7 @@ def test_dropout_uses_the_configured_rate_and_rests_in_evaluation(model):
 
 
 @every_shape
-@both_paths
+@pytest.mark.parametrize("path", ["loop", "stack"])
 def test_tied_projections_make_the_unshared_model_the_shared_one(shape, path):
     shared, x = random_model("feedback-kv", shape, path), random_input(shape)
     unshared = FeedbackTransformer(replace(shared.config, model="feedback"), path).double()
@@ -164,8 +162,7 @@ def test_no_gradient_crosses_a_detached_memory(shape, model, path):
 
 
 @every_shape
-@both_feedback
-@both_paths
+@feedback_paths
 def test_bounded_memory_sees_the_last_n_vectors(shape, model, path):
     x, T = random_input(shape), shape["T"]
     for n in {1, T // 2, T - 1, T, T + 1} - {0}:
@@ -179,8 +176,7 @@ def test_bounded_memory_sees_the_last_n_vectors(shape, model, path):
         assert_same({"y": pieces, **gradients(bounded, x, pieces)}, expected)
 
 
-@both_feedback
-@both_paths
+@feedback_paths
 def test_a_bounded_memory_keeps_n_steps_and_no_more(model, path):
     x = random_input(LONG)
     for n in (1, 3, 7, 8):
@@ -190,8 +186,7 @@ def test_a_bounded_memory_keeps_n_steps_and_no_more(model, path):
             assert part.untyped_storage().nbytes() == part.numel() * part.element_size()
 
 
-@both_feedback
-@both_paths
+@feedback_paths
 def test_vectors_older_than_the_bounded_memory_change_nothing(model, path):
     n, x = 3, random_input(LONG)
     bounded = random_model(model, LONG, path, memory_size=n)

@@ -8,14 +8,15 @@ import torch
 from helpers import randomize
 
 from feedback import Config, LanguageModel
+from feedback.stepping import Stepper
 
 MODELS = ["parallel", "feedback", "feedback-kv"]
 every_model = pytest.mark.parametrize("model", MODELS)
 SIZES = dict(n_tokens=11, d_model=12, heads=3, n_layers=3, d_ff=8, max_distance=4)
 
 
-def small(model="feedback-kv", **more):
-    return randomize(LanguageModel(Config(model=model, **{**SIZES, **more})))
+def small(model="feedback-kv", path=None, **more):
+    return randomize(LanguageModel(Config(model=model, **{**SIZES, **more}), path))
 
 
 def some_tokens(B=2, T=9):
@@ -62,12 +63,17 @@ def test_generation_samples_what_forward_predicts(model):
 
 
 @every_model
-def test_generation_reads_every_token_once(model):
+def test_generation_reads_every_token_once(model, monkeypatch):
     """The cache is used: no prefix is run again."""
-    model, read = small(model), []
+    model, read, step = small(model), [], Stepper.step
     model.embedding.register_forward_hook(lambda module, inputs, y: read.append(y.shape[:2]))
+    monkeypatch.setattr(
+        Stepper,
+        "step",
+        lambda self, token, memory: (read.append(token.shape), step(self, token, memory))[1],
+    )
     model.generate(some_tokens(B=2, T=3), 5)
-    assert read == [(2, 3)] + [(2, 1)] * 4
+    assert read == [(2, 3)] + [(2,)] * 4
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
@@ -183,7 +189,8 @@ def test_a_pass_leaves_nothing_behind_on_the_model(model):
 
 @every_model
 def test_no_attention_outlives_its_layer_unless_a_trace_is_taken(model):
-    model, alive = small(model, n_layers=6), []
+    model = small(model, path=None if model == "parallel" else "stack", n_layers=6)
+    alive = []
 
     def watch(module, inputs, outputs):
         alive.append(weakref.ref(outputs[1]))
