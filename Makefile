@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab cells repository colab clean
+.PHONY: help book test serve lab cells bench repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 cells: $(READY) ## bring the notebooks' copied cells in line with the package
 	$(BIN)python book/tools/sync.py
+
+bench: $(READY) ## race the package against other implementations; half an hour, leave it alone
+	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
+	@mkdir -p _build
+	$(BIN)python benchmarks/compare.py --out _build/bench.json
 
 repository: $(READY) ## set the public address: make repository URL=https://github.com/OWNER/REPO
 	$(if $(filter undefined,$(origin URL)),$(error say URL=https://github.com/OWNER/REPO, or URL= to remove it))

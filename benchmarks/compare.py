@@ -1,0 +1,225 @@
+"""Race the package against a yardstick and two other implementations: `make bench`.
+
+The yardstick is what a reader would write with PyTorch's own parts: pre-norm blocks, fused causal
+attention, learned absolute positions. All models have width 256, 4 layers, 4 heads, a feed-forward
+width of 1024 and 65 tokens; input is random, numbers are float32, there is no dropout.
+
+Shapes: B batch, T tokens, d width, H heads, V tokens in the vocabulary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from feedback import Config, LanguageModel, timing
+from feedback.attention import merge_heads, split_heads
+from feedback.storage import write_atomically
+
+V, D, H, L, HIDDEN, LONGEST = 65, 256, 4, 4, 1024, 512
+
+
+class Block(nn.Module):
+    """A pre-norm block with `scaled_dot_product_attention`: (B, T, d) -> (B, T, d)."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(D), nn.LayerNorm(D)
+        self.query_key_value, self.output = nn.Linear(D, 3 * D), nn.Linear(D, D)
+        self.widen, self.narrow = nn.Linear(D, HIDDEN), nn.Linear(HIDDEN, D)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = self.query_key_value(self.norm1(x)).chunk(3, -1)
+        read = F.scaled_dot_product_attention(*(split_heads(z, H) for z in parts), is_causal=True)
+        x = x + self.output(merge_heads(read))
+        return x + self.narrow(self.widen(self.norm2(x)).relu())
+
+
+class Yardstick(nn.Module):
+    """A plain parallel language model: (B, T) int64 -> logits (B, T, V)."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.position = nn.Embedding(V, D), nn.Embedding(LONGEST, D)
+        self.blocks = nn.Sequential(*(Block() for _ in range(L)))
+        self.norm, self.head = nn.LayerNorm(D), nn.Linear(D, V)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens) + self.position.weight[: tokens.shape[1]]
+        return self.head(self.norm(self.blocks(x)))
+
+
+class Labml(nn.Module):
+    """labml_nn's feedback transformer, "shared" or not: (B, T) -> logits (B, T, V)."""
+
+    def __init__(self, shared: bool):
+        super().__init__()
+        from labml_nn.transformers.feed_forward import FeedForward
+        from labml_nn.transformers.feedback import (
+            FeedbackAttention,
+            FeedbackTransformer,
+            FeedbackTransformerKV,
+            FeedbackTransformerLayer,
+        )
+
+        layer = FeedbackTransformerLayer(
+            d_model=D,
+            attn=FeedbackAttention(H, D, dropout_prob=0.0, is_kv_precomputed=shared),
+            feed_forward=FeedForward(D, HIDDEN, 0.0),
+            dropout_prob=0.0,
+        )
+        self.embedding, self.head = nn.Embedding(V, D), nn.Linear(D, V)
+        self.core = (
+            FeedbackTransformerKV(layer, L, D, H) if shared else FeedbackTransformer(layer, L)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens.T)  # its axes are (T, B, d)
+        return self.head(self.core(x)).transpose(0, 1)
+
+    @torch.no_grad()
+    def sample(self, length: int) -> Tensor:
+        """Generate as its own experiment does: the whole prefix again for every token."""
+        tokens = torch.zeros(1, 1, dtype=torch.long)
+        for _ in range(length):
+            tokens = torch.cat([tokens, self(tokens)[:, -1:].argmax(-1)], 1)
+        return tokens
+
+
+def pytorch_package() -> nn.Module:
+    """feedback-transformer-pytorch, one token at a time as the paper has it."""
+    from feedback_transformer_pytorch import FeedbackTransformer
+
+    return FeedbackTransformer(
+        num_tokens=V, dim=D, depth=L, seq_len=1, mem_len=LONGEST, dim_head=D // H, heads=H
+    )
+
+
+@torch.no_grad()
+def sample_pytorch_package(model: nn.Module, B: int, length: int) -> None:
+    """Generate with its memory passed back in."""
+    token, memory = torch.zeros(B, 1, dtype=torch.long), None
+    for _ in range(length):
+        logits, memory = model(token, memory, return_memory=True)
+        token = logits[:, -1].argmax(-1, keepdim=True)
+
+
+def train(build, B: int, T: int):
+    return timing.training_step(build(), B, T)
+
+
+def ours(variant: str, what: str, B: int, T: int):
+    return timing.Case(what, variant, B, T).build()
+
+
+def training_runs(B: int, T: int) -> dict:
+    """Functions that build each model's training step."""
+    builds = {"yardstick": partial(train, Yardstick, B, T)}
+    for variant in ("parallel", "feedback-kv", "feedback-kv, stack", "feedback"):
+        builds[variant] = partial(ours, variant, "training", B, T)
+    builds["labml shared"] = partial(train, partial(Labml, True), B, T)
+    builds["labml unshared"] = partial(train, partial(Labml, False), B, T)
+    builds["feedback-transformer-pytorch"] = partial(train, pytorch_package, B, T)
+    return builds
+
+
+def generation_runs(B: int, T: int) -> dict:
+    """Functions that generate T tokens for B sequences."""
+    runs = {v: ours(v, "generation", B, T) for v in ("parallel", "feedback-kv", "feedback")}
+    runs["feedback-transformer-pytorch"] = partial(
+        sample_pytorch_package, pytorch_package().eval(), B, T
+    )
+    return runs
+
+
+def cache_bytes(variant: str) -> int:
+    """Bytes that one token leaves in the cache."""
+    model = LanguageModel(Config(variant, V, D, H, L, HIDDEN))
+    _, memory = model(torch.zeros(1, 4, dtype=torch.long), return_memory=True)
+    return memory.nbytes // len(memory)
+
+
+class Report:
+    """Collects samples and says what was asked and what was found."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options, self.results = options, {}
+
+    def time(self, name: str, runs: dict, **more) -> None:
+        print(f"\n{name}: median (quartiles), tokens a second", flush=True)
+        B, T = more["batch"], more["tokens"]
+        self.results[name] = timing.measure(runs, **self.options.measure)
+        for which, samples in self.results[name].items():
+            middle, low, high = timing.spread(samples)
+            print(
+                f"  {which:30s} {1000 * middle:9.0f} ms ({1000 * low:.0f} to {1000 * high:.0f})"
+                f"{B * T / middle:10.0f} tokens/s",
+                flush=True,
+            )
+
+    def ratio(self, name: str, above: str, below: str, bound: float, most: bool) -> None:
+        """Print median over median, with the ratios that the quartiles allow, beside its bound."""
+        (a, a_low, a_high), (b, b_low, b_high) = (
+            timing.spread(self.results[name][which]) for which in (above, below)
+        )
+        met = a / b <= bound if most else a / b >= bound
+        print(
+            f"  {above} / {below}: {a / b:.2f} ({a_low / b_high:.2f} to {a_high / b_low:.2f}), "
+            f"wanted {'at most' if most else 'at least'} {bound:g}: {'met' if met else 'MISSED'}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--out", type=Path, help="write every sample here, as JSON")
+    parser.add_argument("--rounds", type=int, default=2, help="turns that each model takes")
+    options = parser.parse_args()
+    options.measure = dict(seconds=1.0, least=5, rounds=options.rounds)
+    report = Report(options)
+    print(", ".join(f"{key} {value}" for key, value in timing.machine().items()))
+    for B, T, bound in ((32, 128, 2.2), (16, 256, 3.0)):
+        name = f"training, B={B}, T={T}"
+        runs = {which: build() for which, build in training_runs(B, T).items()}
+        report.time(name, runs, batch=B, tokens=T)
+        del runs
+        report.ratio(name, "feedback-kv", "yardstick", bound, most=True)
+        report.ratio(name, "parallel", "yardstick", 1.3, most=True)
+        report.ratio(name, "labml shared", "feedback-kv, stack", 2, most=False)
+        report.ratio(name, "labml unshared", "feedback", 2, most=False)
+    for B in (1, 32):
+        name = f"generation of 256 tokens, B={B}"
+        report.time(name, generation_runs(B, 256), batch=B, tokens=256)
+        report.ratio(name, "feedback-transformer-pytorch", "feedback-kv", 2, most=False)
+        report.ratio(name, "parallel", "feedback-kv", 1, most=False)
+        if B == 1:  # most of a minute: one run, not warmed up, has to do
+            start = time.perf_counter()
+            Labml(True).eval().sample(256)
+            report.results[name]["labml shared, sampling"] = 2 * [time.perf_counter() - start]
+            report.ratio(name, "labml shared, sampling", "feedback-kv", 100, most=False)
+    print("\ncache, bytes a token:")
+    for variant in ("parallel", "feedback-kv", "feedback"):
+        print(f"  {variant:12s} {cache_bytes(variant):6d}")
+    print("\npeak memory of a training step over import, B=32, T=128:")
+    peaks = {which: timing.peak_memory(build) for which, build in training_runs(32, 128).items()}
+    for which, peak in peaks.items():
+        print(f"  {which:30s} {peak / 1e6:7.0f} MB {peak / peaks['yardstick']:6.2f} x")
+    if options.out:
+        found = {
+            "machine": timing.machine(),
+            "measured": options.measure,
+            "seconds": report.results,
+            "peak_bytes": peaks,
+        }
+        write_atomically(options.out, json.dumps(found, indent=1).encode())
+        print(f"\nEvery sample is in {options.out}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Honest timing: what runs is warmed up, synchronised and takes turns; every sample is kept.
+
+Numbers from here are seconds of one machine at one time: compare ratios, within one run. Built in
+chapter 9; `python -m feedback time` is the command line, `make bench` adds other implementations.
+
+Shapes: B batch, T tokens, L layers.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.benchmark import Timer
+
+from feedback.config import Config
+from feedback.language_model import LanguageModel
+
+VARIANTS = {  # name -> (Config.model, path)
+    "parallel": ("parallel", None),
+    "feedback-kv": ("feedback-kv", "sequence"),
+    "feedback-kv, stack": ("feedback-kv", "stack"),
+    "feedback-kv, loop": ("feedback-kv", "loop"),
+    "feedback": ("feedback", "stack"),
+    "feedback, loop": ("feedback", "loop"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time.
+
+    Attributes:
+        what: "training" (forward, cross-entropy, backward) or "generation" (of T tokens after one).
+        variant: a key of `VARIANTS`.
+        batch, tokens, layers: B, T and L.
+        width, heads, hidden: d, H and F. The vocabulary has 65 tokens, the input is random.
+    """
+
+    what: str
+    variant: str
+    batch: int = 16
+    tokens: int = 128
+    layers: int = 4
+    width: int = 256
+    heads: int = 4
+    hidden: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.what not in ("training", "generation"):
+            raise ValueError(f"what is {self.what!r}; choose training or generation")
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}")
+
+    def build(self) -> Callable[[], object]:
+        """A function that does it once, on the accelerator if there is one."""
+        name, path = VARIANTS[self.variant]
+        config = Config(name, 65, self.width, self.heads, self.layers, self.hidden)
+        model = LanguageModel(config, path).to(device())
+        run = training_step if self.what == "training" else generation
+        return run(model, self.batch, self.tokens)
+
+
+def device() -> torch.device:
+    """The accelerator, where there is one that this torch can use; else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_step(model: nn.Module, B: int, T: int) -> Callable[[], object]:
+    """Forward on random tokens (B, T), cross-entropy with others, backward; no optimizer."""
+    place = next(model.parameters()).device
+    inputs, targets = torch.randint(65, (2, B, T), device=place)
+
+    def run() -> None:
+        model.zero_grad()
+        logits = model(inputs)
+        nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+
+    return run
+
+
+def generation(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
+    """Generate T tokens after a prompt of one, for B sequences at once."""
+    prompt = torch.randint(65, (B, 1), device=next(model.parameters()).device)
+    return lambda: model.generate(prompt, T)
+
+
+def machine() -> dict[str, str | int]:
+    """What the numbers were measured on."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        named = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        name = named[0].partition(":")[2].strip() if named else name
+    return {
+        "processor": name,
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+    }
+
+
+def measure(
+    runs: dict[str, Callable[[], object]], seconds: float = 1.0, least: int = 5, rounds: int = 2
+) -> dict[str, list[float]]:
+    """Time each function, in turns, on the threads that torch uses.
+
+    A turn warms up and then takes samples of one function, one after the other, as in real use:
+    memory and caches are its own. Turns go round so that no function has the quiet minute alone.
+
+    Args:
+        seconds: how long the samples of a turn should take together.
+        least: how many samples a turn has at least, however long they take.
+
+    Returns:
+        For each name the seconds of every sample, at least `least * rounds`.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
+            once, turn = timer.timeit(1).median, []  # after two runs to warm up
+            while len(turn) < least:
+                turn += timer.blocked_autorange(min_run_time=max(seconds, least * once)).times
+            samples[name] += turn
+    return samples
+
+
+def spread(samples: Sequence[float]) -> tuple[float, float, float]:
+    """Median, and the quartiles below and above it: half of all samples lie between those."""
+    low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return middle, low, high
+
+
+def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """The power of size with which time grows: the slope of a line through the logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def peak_memory(build: Callable[[], Callable[[], object]]) -> int | None:
+    """Bytes by which building something and running it three times raises a fresh process's peak.
+
+    On an accelerator, its own memory. None where the system does not say (Windows).
+
+    Args:
+        build: `Case(...).build`, or any function that a fresh process can import.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_peak, (build,))
+
+
+def _peak(build: Callable[[], Callable[[], object]]) -> int | None:
+    if torch.cuda.is_available():
+        run = build()
+        for _ in range(3):
+            run()
+        return torch.cuda.max_memory_allocated()
+    before, run = _high_water(), build()
+    for _ in range(3):
+        run()
+    return None if before is None else _high_water() - before
+
+
+def _high_water() -> int | None:
+    """Bytes of the largest memory this process had. (On Linux rusage begins with the parent's.)"""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (peak,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return 1024 * int(peak.split()[1])
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
+
+
+def sweep(
+    cases: Sequence[Case],
+    seconds: float = 1.0,
+    least: int = 3,
+    rounds: int = 2,
+    memory: bool = False,
+    say: Callable[[str], object] = print,
+) -> dict:
+    """Time cases; those that differ in their variant only take turns.
+
+    Returns:
+        What JSON can hold: the machine, how it was measured, and for each case its fields, the
+        seconds of every sample and, with `memory`, the peak in bytes.
+    """
+    groups: dict[tuple, list[Case]] = {}
+    for case in cases:
+        sizes = tuple(value for name, value in asdict(case).items() if name != "variant")
+        groups.setdefault(sizes, []).append(case)
+    results = []
+    for group in groups.values():
+        first = group[0]
+        say(
+            f"{first.what}, batch {first.batch}, {first.tokens} tokens, {first.layers} layers, "
+            f"width {first.width}"
+        )
+        samples = measure({case.variant: case.build() for case in group}, seconds, least, rounds)
+        for case in group:
+            peak = peak_memory(case.build) if memory else None
+            results.append(asdict(case) | {"seconds": samples[case.variant], "peak_bytes": peak})
+            say("  " + line(results[-1], samples[first.variant]))
+    return {
+        "machine": machine(),
+        "measured": {"seconds": seconds, "least": least, "rounds": rounds},
+        "results": results,
+    }
+
+
+def line(result: dict, base: Sequence[float]) -> str:
+    """One row of a table: name, median, quartiles, tokens a second, ratio to the median of base."""
+    middle, low, high = spread(result["seconds"])
+    speed = result["batch"] * result["tokens"] / middle
+    text = (
+        f"{result['variant']:22s} {1000 * middle:9.1f} ms ({1000 * low:.1f} to {1000 * high:.1f}) "
+        f"{speed:9.0f} tokens/s {middle / spread(base)[0]:6.2f} x"
+    )
+    return text if result["peak_bytes"] is None else f"{text} {result['peak_bytes'] / 1e6:7.0f} MB"
+
+
+def recorded(name: str) -> dict:
+    """Measurements kept in the package, as `sweep` gave them; see the names in feedback/results.
+
+    Raises:
+        FileNotFoundError: there are none of that name.
+    """
+    file = Path(__file__).parent / "results" / f"{name}.json"
+    return json.loads(file.read_text())
+
+
+def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]:
+    """For each variant the exponent with which a sweep's time grows with "tokens", "layers"...
+
+    Only results that differ from the sweep's most common sizes in `over` alone are used.
+    """
+    sizes = [name for name in ("batch", "tokens", "layers", "width") if name != over]
+    chosen = [result for result in results if result["what"] == what]
+    common = statistics.mode(tuple(result[name] for name in sizes) for result in chosen)
+    found = {}
+    for variant in dict.fromkeys(result["variant"] for result in chosen):
+        rows = [
+            (result[over], spread(result["seconds"])[0])
+            for result in chosen
+            if result["variant"] == variant and tuple(result[name] for name in sizes) == common
+        ]
+        if len({size for size, _ in rows}) > 1:
+            found[variant] = exponent(*zip(*rows, strict=True))
+    return found

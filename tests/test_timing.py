@@ -1,0 +1,116 @@
+"""What timing hands out can be trusted; and how work grows, with a wide margin, never how long."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from feedback import Config, LanguageModel, timing
+from feedback.__main__ import main
+
+SMALL = ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
+
+
+def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
+    out = tmp_path / "timing.json"
+    sizes = ["--tokens", "2", "4", "--layers", "1", "2", "--batch", "1", "--base", "2", "2", "1"]
+    main(["time", *SMALL, *sizes, "--out", str(out)])
+    found, said = json.loads(out.read_text()), capsys.readouterr().out
+    for key in ("processor", "cores", "threads", "torch", "date"):
+        assert found["machine"][key]
+    training = [result for result in found["results"] if result["what"] == "training"]
+    assert {result["variant"] for result in training} == set(timing.VARIANTS)
+    sizes = {(result["batch"], result["tokens"], result["layers"]) for result in training}
+    assert sizes == {(2, 2, 1), (2, 4, 1), (2, 2, 2), (1, 2, 1)}
+    for result in found["results"]:
+        assert len(result["seconds"]) >= 6 and min(result["seconds"]) > 0
+        assert result["peak_bytes"] is None  # it was not asked for
+        assert result["variant"] in said
+    assert "training, feedback-kv: time grows as tokens to the power" in said
+
+
+def test_turns_go_round_and_every_function_is_warm():
+    calls = []
+    runs = {name: (lambda name=name: calls.append(name)) for name in ("a", "b")}
+    samples = timing.measure(runs, seconds=0, least=3, rounds=2)
+    order = [name for i, name in enumerate(calls) if i == 0 or calls[i - 1] != name]
+    assert order == ["a", "b", "a", "b"]
+    assert all(len(times) >= 6 for times in samples.values())
+    assert len(calls) > sum(len(times) for times in samples.values())
+
+
+def test_spread_and_exponent_are_what_they_say():
+    assert timing.spread([5.0, 1.0, 2.0, 4.0, 3.0]) == (3.0, 2.0, 4.0)
+    sizes = [8, 16, 32, 64]
+    assert math.isclose(timing.exponent(sizes, [3e-4 * n**1.7 for n in sizes]), 1.7)
+
+
+def allocate():
+    return lambda: torch.ones(25_000_000)  # 100 MB
+
+
+def nothing():
+    return lambda: None
+
+
+def test_peak_memory_is_that_of_a_fresh_process():
+    here = torch.ones(50_000_000)  # which must not count
+    assert 95e6 < timing.peak_memory(allocate) < 150e6
+    assert timing.peak_memory(nothing) < 20e6
+    del here
+    case = timing.Case("training", "feedback-kv", 1, 2, 1, 8, 2, 8)
+    (result,) = timing.sweep([case], seconds=0, least=2, rounds=1, memory=True)["results"]
+    assert result["peak_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--variants", "fast"], "choose one of parallel"),
+        (["--what", "thinking"], "choose training or generation"),
+        (["--tokens", "0"], "at least 1"),
+        (["--width", "9"], "not divisible"),
+        (["--out", "no/such/folder/x.json"], "make it first"),
+    ],
+)
+def test_bad_requests_are_refused_before_any_work(words, error, capsys, monkeypatch):
+    monkeypatch.setattr(timing, "measure", lambda *_: pytest.fail("it began to measure"))
+    with pytest.raises(SystemExit):
+        main(["time", *SMALL, *words])
+    assert error in capsys.readouterr().err
+
+
+def growth(run_of, sizes):
+    """The exponent of the quickest of several runs: the one that nothing else disturbed."""
+    runs = {n: run_of(n) for n in sizes}
+    samples = timing.measure(runs, seconds=0.1, least=5)
+    return timing.exponent(sizes, [min(samples[n]) for n in sizes])
+
+
+@pytest.mark.parametrize("model", ["parallel", "feedback-kv", "feedback"])
+def test_the_time_of_a_step_hardly_depends_on_the_text_before_it(model):
+    """Running the prefix again would give an exponent near 1, or 2."""
+    config = Config(model, 11, d_model=32, heads=2, n_layers=2, d_ff=64)
+    model, token = LanguageModel(config).eval(), torch.tensor([3])
+
+    @torch.no_grad()
+    def run_of(n):
+        _, memory = model(torch.zeros(1, n, dtype=torch.long), return_memory=True)
+        _, memory = model.step(token, memory)
+
+        def run():
+            with torch.no_grad():
+                for _ in range(20):
+                    model.step(token, memory)  # the first place behind it is taken: it is copied
+
+        return run
+
+    assert growth(run_of, [16, 64, 256]) < 0.5
+
+
+def test_training_grows_hardly_faster_than_the_text():
+    """The whole-sequence function at a size where work outside attention prevails: near 1."""
+    config = Config("feedback-kv", 65, d_model=32, heads=2, n_layers=2, d_ff=64)
+    model = LanguageModel(config)
+    assert 0.5 < growth(lambda T: timing.training_step(model, 4, T), [32, 64, 128, 256]) < 1.6
