@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write every sample here, as JSON")
     parser.add_argument("--rounds", type=int, default=2, help="turns that each model takes")
     options = parser.parse_args()
-    options.measure = dict(seconds=1.0, least=5, rounds=options.rounds)
+    options.measure = dict(seconds=1.0, least=5, rounds=options.rounds, patience=12.0)
     report = Report(options)
     print(", ".join(f"{key} {value}" for key, value in timing.machine().items()))
     for B, T, bound in ((32, 128, 2.2), (16, 256, 3.0)):

@@ -87,8 +87,8 @@ def product(weight: Tensor) -> Callable[..., Tensor]:
     x @ weight.T + bias + plus, or its relu where relu=True and plus is None.
 
     On a CPU in float32 the weight is brought into oneDNN's layout once, which this torch does for
-    the graphs that it compiles; at 32 rows that took about half the time of `torch.addmm`. Anywhere
-    else, and under `torch.backends.mkldnn.flags(enabled=False)`, it is `torch.addmm`.
+    the graphs that it compiles; for large weights and few rows that is quicker than `torch.addmm`.
+    Anywhere else, and under `torch.backends.mkldnn.flags(enabled=False)`, it is `torch.addmm`.
     """
     on_cpu = weight.dtype == torch.float32 and weight.device.type == "cpu"
     if on_cpu and torch.backends.mkldnn.enabled and has_onednn():

@@ -8,7 +8,6 @@ Shapes: B batch, T tokens, L layers.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import platform
@@ -117,7 +116,11 @@ def machine() -> dict[str, str | int]:
 
 
 def measure(
-    runs: dict[str, Callable[[], object]], seconds: float = 1.0, least: int = 5, rounds: int = 2
+    runs: dict[str, Callable[[], object]],
+    seconds: float = 1.0,
+    least: int = 5,
+    rounds: int = 2,
+    patience: float = 60.0,
 ) -> dict[str, list[float]]:
     """Time each function, in turns, on the threads that torch uses.
 
@@ -126,18 +129,20 @@ def measure(
 
     Args:
         seconds: how long the samples of a turn should take together.
-        least: how many samples a turn has at least, however long they take.
+        least: how many samples a turn has at least,
+        patience: but no more than fill this many seconds, or two.
 
     Returns:
-        For each name the seconds of every sample, at least `least * rounds`.
+        For each name the seconds of every sample.
     """
     samples: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
-            once, turn = timer.timeit(1).median, []  # after two runs to warm up
-            while len(turn) < least:
-                turn += timer.blocked_autorange(min_run_time=max(seconds, least * once)).times
+            once, turn = timer.blocked_autorange(min_run_time=0).median, []  # and a warm-up
+            fill = max(seconds, min(least * once, patience))
+            while len(turn) < 2 or (len(turn) < least and sum(turn) < patience):
+                turn += timer.blocked_autorange(min_run_time=fill).times
             samples[name] += turn
     return samples
 
@@ -237,16 +242,6 @@ def line(result: dict, base: Sequence[float]) -> str:
         f"{speed:9.0f} tokens/s {middle / spread(base)[0]:6.2f} x"
     )
     return text if result["peak_bytes"] is None else f"{text} {result['peak_bytes'] / 1e6:7.0f} MB"
-
-
-def recorded(name: str) -> dict:
-    """Measurements kept in the package, as `sweep` gave them; see the names in feedback/results.
-
-    Raises:
-        FileNotFoundError: there are none of that name.
-    """
-    file = Path(__file__).parent / "results" / f"{name}.json"
-    return json.loads(file.read_text())
 
 
 def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]:
