@@ -34,7 +34,7 @@ lab: $(READY) ## open the notebooks in JupyterLab
 cells: $(READY) ## bring the notebooks' copied cells in line with the package
 	$(BIN)python book/tools/sync.py
 
-bench: $(READY) ## race the package against other implementations; half an hour, leave it alone
+bench: $(READY) ## race the package against other implementations, on a machine left alone
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
 	@mkdir -p _build
 	$(BIN)python benchmarks/compare.py --out _build/bench.json

@@ -68,6 +68,8 @@ def time(options: argparse.Namespace) -> None:
     sizes += [(b, T, L) for b in options.batch] + [(B, T, L)]
     if not options.out.parent.is_dir():
         raise ValueError(f"{options.out.parent} is not a folder; make it first")
+    if options.out.is_dir():
+        raise ValueError(f"{options.out} is a folder; name a file")
     cases = [
         timing.Case(what, variant, *size, options.width, options.heads, options.hidden)
         for what in options.what

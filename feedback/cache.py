@@ -105,7 +105,8 @@ class Room:
         if memory.place is not None:
             room, end = memory.place
             if room.written == end < room.buffer.shape[4] and room.holds(memory):
-                return room, end
+                if room.buffer.is_inference() == torch.is_inference_mode_enabled():
+                    return room, end
         pairs = zip(memory.keys, memory.values, strict=True)
         past = torch.stack([torch.stack(pair) for pair in pairs]).transpose(2, 3)
         *sizes, n, k = past.shape

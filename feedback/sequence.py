@@ -2,7 +2,7 @@
 
 Steps wait for one another, so the loop over them stays. Everything that can leave the loop has left
 it: autograd's bookkeeping, the gradients of the weights (one matrix product for a block of steps
-instead of one a step) and the gradients of far keys and values (likewise). Built in chapter 7.
+instead of one a step) and the gradients of far keys and values (likewise).
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it. Heads stand before the
@@ -179,21 +179,12 @@ class Backward:
     """
 
     def __init__(self, plan: Plan, keys, values, mixture, project, layers, kept: Kept, needed):
-        self.plan, self.mixture, self.project = plan, mixture, project
-        self.layers, self.kept = layers, kept
+        self.plan, self.mixture, self.kept = plan, mixture, kept
         T, _, B, d = kept.states.shape
         _, L, H, _, k = kept.queries.shape
         N, F, C, new = keys.shape[2], kept.hiddens.shape[-1], min(BLOCK, T), keys.new_empty
-        self.B, self.T, self.d, self.L, self.H, self.k, self.C, self.past = (
-            B,
-            T,
-            d,
-            L,
-            H,
-            k,
-            C,
-            N - T,
-        )
+        self.B, self.L, self.H, self.k = B, L, H, k
+        self.T, self.C, self.past = T, C, N - T
         self.products = [
             [product(w.t()) for w in (z.query, z.output, z.widen, z.narrow)] for z in layers
         ]
@@ -312,6 +303,7 @@ class Backward:
     def add_to_far(self, start: int, stop: int) -> None:
         """Add what the block gives to keys and values before it: one product for each."""
         rows, HB = (stop - start) * self.L, self.H * self.B
+        # As far back as the block's first step reads: where a later one does not, its row is zero.
         far = slice(self.past + start - self.plan.counts[start], self.past + start)
         if far.start == far.stop:
             return

@@ -112,7 +112,7 @@ def stepper(model: nn.Module) -> Stepper:
 
     Changes made behind autograd's back, through `.data`, are not seen.
     """
-    state = [(p.data_ptr(), p._version) for p in model.parameters()]
+    state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in model.parameters()]
     known = prepared.get(model)
     if known is None or known[0] != state:
         known = prepared[model] = (state, Stepper(model))

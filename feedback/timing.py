@@ -1,7 +1,7 @@
 """Honest timing: what runs is warmed up, synchronised and takes turns; every sample is kept.
 
-Numbers from here are seconds of one machine at one time: compare ratios, within one run. Built in
-chapter 9; `python -m feedback time` is the command line, `make bench` adds other implementations.
+Numbers from here are seconds of one machine at one time: compare ratios, within one run.
+`python -m feedback time` is the command line, `make bench` adds other implementations.
 
 Shapes: B batch, T tokens, L layers.
 """

@@ -5,7 +5,7 @@ import torch
 from helpers import assert_same, gradients, random_input, random_model, shape_name, weigh
 
 from feedback import Config, LanguageModel, sequence
-from feedback.prepared import has_onednn, product
+from feedback.prepared import product
 
 TINY = dict(B=2, T=4, d_model=4, heads=2, n_layers=2, d_ff=3, max_distance=2)
 BLOCKS = [  # one block and a step, exactly two, two and some, beyond the learned distances
@@ -87,13 +87,14 @@ def test_float32_agrees_with_the_loop(onednn):
         torch.testing.assert_close(left[name], right[name], rtol=1e-4, atol=1e-5 * scale, msg=name)
 
 
-@pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")
-def test_onednn_products_are_products():
+@pytest.mark.parametrize("onednn", [False, True])
+def test_prepared_products_are_products(onednn):
     generator = torch.Generator().manual_seed(0)
     x, weight, bias, plus = (
         torch.randn(size, generator=generator) for size in [(5, 7), (6, 7), (6,), (5, 6)]
     )
-    multiply = product(weight)
+    with torch.backends.mkldnn.flags(enabled=onednn):
+        multiply = product(weight)
     for given in ({}, {"bias": bias}, {"plus": plus}, {"bias": bias, "plus": plus}):
         expected = x @ weight.T + sum(given.values())
         torch.testing.assert_close(multiply(x, **given), expected)

@@ -110,6 +110,22 @@ def test_changed_weights_are_seen_and_unchanged_ones_prepared_once(model):
         assert stepper(model) is not ready
 
 
+@every_model
+def test_inference_mode_steps_and_hands_its_memory_on(model):
+    tokens = some_tokens(T=4)
+    with torch.inference_mode():
+        made_inside = small(model)
+        _, inside = made_inside.step(tokens[:, 0])
+        _, inside = made_inside.step(tokens[:, 1], inside)
+    outside = small(model)
+    with torch.no_grad():
+        logits, memory = outside.step(tokens[:, 2], inside)
+        torch.testing.assert_close(logits, outside(tokens[:, :3])[:, -1])
+    with torch.inference_mode():
+        logits, _ = outside.step(tokens[:, 3], memory)
+        torch.testing.assert_close(logits, outside(tokens)[:, -1])
+
+
 def test_dropout_falls_on_steps_in_training_only():
     model, token = small(dropout=0.5), torch.tensor([3])
     with torch.no_grad():

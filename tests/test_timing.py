@@ -72,6 +72,7 @@ def test_peak_memory_is_that_of_a_fresh_process():
         (["--tokens", "0"], "at least 1"),
         (["--width", "9"], "not divisible"),
         (["--out", "no/such/folder/x.json"], "make it first"),
+        (["--out", "."], "name a file"),
     ],
 )
 def test_bad_requests_are_refused_before_any_work(words, error, capsys, monkeypatch):
