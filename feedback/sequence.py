@@ -2,7 +2,7 @@
 
 Steps wait for one another, so the loop over them stays. Everything that can leave the loop has left
 it: autograd's bookkeeping, the gradients of the weights (one matrix product for a block of steps
-instead of one a step) and the gradients of far keys and values (likewise).
+instead of one a step) and the gradients of far keys and values (likewise). Built in chapter 7.
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it. Heads stand before the

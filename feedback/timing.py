@@ -1,13 +1,14 @@
 """Honest timing: what runs is warmed up, synchronised and takes turns; every sample is kept.
 
-Numbers from here are seconds of one machine at one time: compare ratios, within one run.
-`python -m feedback time` is the command line, `make bench` adds other implementations.
+Numbers from here are seconds of one machine at one time: compare ratios, within one run. Built in
+chapter 9; `python -m feedback time` is the command line, `make bench` adds other implementations.
 
 Shapes: B batch, T tokens, L layers.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import platform
@@ -262,3 +263,12 @@ def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]
         if len({size for size, _ in rows}) > 1:
             found[variant] = exponent(*zip(*rows, strict=True))
     return found
+
+
+def recorded(name: str) -> dict:
+    """Measurements that came with the package, `feedback/results/{name}.json`.
+
+    Raises:
+        FileNotFoundError: there are none of that name.
+    """
+    return json.loads((Path(__file__).parent / "results" / f"{name}.json").read_text())
