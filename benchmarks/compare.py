@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from feedback import Config, LanguageModel, timing
 from feedback.attention import merge_heads, split_heads
-from feedback.storage import write_atomically
+from feedback.storage import check_writable, write_atomically
 
 V, D, H, L, HIDDEN, LONGEST = 65, 256, 4, 4, 1024, 512
 
@@ -87,7 +87,7 @@ class Labml(nn.Module):
     @torch.no_grad()
     def sample(self, length: int) -> Tensor:
         """Generate as its own experiment does: the whole prefix again for every token."""
-        tokens = torch.zeros(1, 1, dtype=torch.long)
+        tokens = torch.zeros(1, 1, dtype=torch.long, device=self.head.weight.device)
         for _ in range(length):
             tokens = torch.cat([tokens, self(tokens)[:, -1:].argmax(-1)], 1)
         return tokens
@@ -105,14 +105,15 @@ def pytorch_package() -> nn.Module:
 @torch.no_grad()
 def sample_pytorch_package(model: nn.Module, B: int, length: int) -> None:
     """Generate with its memory passed back in."""
-    token, memory = torch.zeros(B, 1, dtype=torch.long), None
+    place = next(model.parameters()).device
+    token, memory = torch.zeros(B, 1, dtype=torch.long, device=place), None
     for _ in range(length):
         logits, memory = model(token, memory, return_memory=True)
         token = logits[:, -1].argmax(-1, keepdim=True)
 
 
 def train(build, B: int, T: int):
-    return timing.training_step(build(), B, T)
+    return timing.training_step(build().to(timing.device()), B, T)
 
 
 def ours(variant: str, what: str, B: int, T: int):
@@ -133,9 +134,8 @@ def training_runs(B: int, T: int) -> dict:
 def generation_runs(B: int, T: int) -> dict:
     """Functions that generate T tokens for B sequences."""
     runs = {v: ours(v, "generation", B, T) for v in ("parallel", "feedback-kv", "feedback")}
-    runs["feedback-transformer-pytorch"] = partial(
-        sample_pytorch_package, pytorch_package().eval(), B, T
-    )
+    model = pytorch_package().eval().to(timing.device())
+    runs["feedback-transformer-pytorch"] = partial(sample_pytorch_package, model, B, T)
     return runs
 
 
@@ -147,15 +147,26 @@ def cache_bytes(variant: str) -> int:
 
 
 class Report:
-    """Collects samples and says what was asked and what was found."""
+    """Collects samples, says what was asked and what was found, and writes it to `out`."""
 
-    def __init__(self, options: argparse.Namespace):
-        self.options, self.results = options, {}
+    def __init__(self, out: Path | None, rounds: int):
+        self.out, self.results = out, {}
+        self.measured = dict(seconds=1.0, least=5, rounds=rounds, patience=12.0)
 
-    def time(self, name: str, runs: dict, **more) -> None:
+    def keep(self, peaks: dict | None = None) -> None:
+        found = {
+            "machine": timing.machine(),
+            "measured": self.measured,
+            "seconds": self.results,
+            "peak_bytes": peaks,
+        }
+        if self.out:
+            write_atomically(self.out, json.dumps(found, indent=1).encode())
+
+    def time(self, name: str, runs: dict, B: int, T: int) -> None:
         print(f"\n{name}: median (quartiles), tokens a second", flush=True)
-        B, T = more["batch"], more["tokens"]
-        self.results[name] = timing.measure(runs, **self.options.measure)
+        self.results[name] = timing.measure(runs, **self.measured)
+        self.keep()
         for which, samples in self.results[name].items():
             middle, low, high = timing.spread(samples)
             print(
@@ -181,13 +192,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write every sample here, as JSON")
     parser.add_argument("--rounds", type=int, default=2, help="turns that each model takes")
     options = parser.parse_args()
-    options.measure = dict(seconds=1.0, least=5, rounds=options.rounds, patience=12.0)
-    report = Report(options)
+    try:
+        if options.out:
+            check_writable(options.out)
+    except ValueError as error:
+        parser.error(str(error))
+    report = Report(options.out, options.rounds)
     print(", ".join(f"{key} {value}" for key, value in timing.machine().items()))
     for B, T, bound in ((32, 128, 2.2), (16, 256, 3.0)):
         name = f"training, B={B}, T={T}"
         runs = {which: build() for which, build in training_runs(B, T).items()}
-        report.time(name, runs, batch=B, tokens=T)
+        report.time(name, runs, B, T)
         del runs
         report.ratio(name, "feedback-kv", "yardstick", bound, most=True)
         report.ratio(name, "parallel", "yardstick", 1.3, most=True)
@@ -195,11 +210,11 @@ def main() -> None:
         report.ratio(name, "labml unshared", "feedback", 2, most=False)
     for B in (1, 32):
         name = f"generation of 256 tokens, B={B}"
-        report.time(name, generation_runs(B, 256), batch=B, tokens=256)
+        report.time(name, generation_runs(B, 256), B, 256)
         report.ratio(name, "feedback-transformer-pytorch", "feedback-kv", 2, most=False)
         report.ratio(name, "parallel", "feedback-kv", 1, most=False)
         if B == 1:  # two runs of most of a minute, not warmed up
-            model, seconds = Labml(True).eval(), []
+            model, seconds = Labml(True).eval().to(timing.device()), []
             for _ in range(2):
                 start = time.perf_counter()
                 model.sample(256)
@@ -212,15 +227,12 @@ def main() -> None:
     print("\npeak memory of a training step over import, B=32, T=128:")
     peaks = {which: timing.peak_memory(build) for which, build in training_runs(32, 128).items()}
     for which, peak in peaks.items():
-        print(f"  {which:30s} {peak / 1e6:7.0f} MB {peak / peaks['yardstick']:6.2f} x")
+        if peak is None:
+            print(f"  {which:30s} this system does not say")
+        else:
+            print(f"  {which:30s} {peak / 1e6:7.0f} MB {peak / peaks['yardstick']:6.2f} x")
+    report.keep(peaks)
     if options.out:
-        found = {
-            "machine": timing.machine(),
-            "measured": options.measure,
-            "seconds": report.results,
-            "peak_bytes": peaks,
-        }
-        write_atomically(options.out, json.dumps(found, indent=1).encode())
         print(f"\nEvery sample is in {options.out}.")
 
 

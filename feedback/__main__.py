@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from feedback import timing
-from feedback.storage import write_atomically
+from feedback.storage import check_writable, write_atomically
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,10 +66,7 @@ def time(options: argparse.Namespace) -> None:
     B, T, L = options.base
     sizes = [(B, t, L) for t in options.tokens] + [(B, T, n) for n in options.layers]
     sizes += [(b, T, L) for b in options.batch] + [(B, T, L)]
-    if not options.out.parent.is_dir():
-        raise ValueError(f"{options.out.parent} is not a folder; make it first")
-    if options.out.is_dir():
-        raise ValueError(f"{options.out} is a folder; name a file")
+    check_writable(options.out)
     cases = [
         timing.Case(what, variant, *size, options.width, options.heads, options.hidden)
         for what in options.what
@@ -77,12 +74,15 @@ def time(options: argparse.Namespace) -> None:
         for variant in options.variants
         if what == "training" or "," not in variant  # paths are ways to train
     ]
-    measured = timing.sweep(cases, seconds=options.seconds, memory=options.memory)
+
+    def keep(measured: dict) -> None:
+        write_atomically(options.out, json.dumps(measured, indent=1).encode())
+
+    measured = timing.sweep(cases, seconds=options.seconds, memory=options.memory, keep=keep)
     for what in options.what:
         for over in ("tokens", "layers", "batch"):
             for variant, power in timing.exponents(measured["results"], what, over).items():
                 print(f"{what}, {variant}: time grows as {over} to the power {power:.2f}")
-    write_atomically(options.out, json.dumps(measured, indent=1).encode())
     print(f"Every sample is in {options.out}.")
 
 

@@ -117,6 +117,18 @@ def read(file: Path) -> bytes:
         ) from None
 
 
+def check_writable(file: Path) -> None:
+    """Refuse a file that cannot be written, before the work whose result it is for.
+
+    Raises:
+        ValueError: its folder does not exist, or it is a folder itself.
+    """
+    if not file.parent.is_dir():
+        raise ValueError(f"{file.parent} is not a folder; make it first")
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder; name a file")
+
+
 def write_atomically(file: Path, data: bytes) -> None:
     """Put data under a name such that the name never stands for less than all of it."""
     temporary = file.with_name(f"{UNFINISHED}{os.getpid()}-{file.name}")

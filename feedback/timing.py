@@ -204,8 +204,15 @@ def sweep(
     rounds: int = 2,
     memory: bool = False,
     say: Callable[[str], object] = print,
+    keep: Callable[[dict], object] | None = None,
 ) -> dict:
     """Time cases; those that differ in their variant only take turns.
+
+    Args:
+        seconds, least, rounds: see `measure`.
+        memory: measure peak memory too.
+        say: is given each line of a table.
+        keep: is given what there is to return so far, after each group of cases.
 
     Returns:
         What JSON can hold: the machine, how it was measured, and for each case its fields, the
@@ -216,6 +223,11 @@ def sweep(
         sizes = tuple(value for name, value in asdict(case).items() if name != "variant")
         groups.setdefault(sizes, []).append(case)
     results = []
+    found = {
+        "machine": machine(),
+        "measured": {"seconds": seconds, "least": least, "rounds": rounds},
+        "results": results,
+    }
     for group in groups.values():
         first = group[0]
         say(
@@ -227,11 +239,9 @@ def sweep(
             peak = peak_memory(case.build) if memory else None
             results.append(asdict(case) | {"seconds": samples[case.variant], "peak_bytes": peak})
             say("  " + line(results[-1], samples[first.variant]))
-    return {
-        "machine": machine(),
-        "measured": {"seconds": seconds, "least": least, "rounds": rounds},
-        "results": results,
-    }
+        if keep is not None:
+            keep(found)
+    return found
 
 
 def line(result: dict, base: Sequence[float]) -> str:

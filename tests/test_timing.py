@@ -82,6 +82,24 @@ def test_bad_requests_are_refused_before_any_work(words, error, capsys, monkeypa
     assert error in capsys.readouterr().err
 
 
+def test_an_interrupted_sweep_keeps_what_was_measured(tmp_path, monkeypatch):
+    out, measure, sizes = tmp_path / "timing.json", timing.measure, []
+
+    def interrupted(runs, *how):
+        sizes.append(len(runs))
+        if len(sizes) == 2:
+            raise KeyboardInterrupt
+        return measure(runs, *how)
+
+    monkeypatch.setattr(timing, "measure", interrupted)
+    words = ["--tokens", "2", "4", "--layers", "1", "--batch", "2", "--base", "2", "2", "1"]
+    with pytest.raises(KeyboardInterrupt):
+        main(["time", *SMALL, *words, "--out", str(out)])
+    results = json.loads(out.read_text())["results"]
+    assert {result["tokens"] for result in results} == {2}
+    assert len(results) == sizes[0]
+
+
 def growth(run_of, sizes):
     """The exponent of the quickest of several runs: the one that nothing else disturbed."""
     runs = {n: run_of(n) for n in sizes}
