@@ -1,10 +1,15 @@
-"""Text to train on: Tiny Shakespeare where it can be had, characters as tokens, random batches."""
+"""Text to train on: Tiny Shakespeare or any file, characters as tokens, a part held out, batches.
+
+Shapes: N tokens of a text, B batch, T tokens of a window.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +21,8 @@ from feedback.storage import write_atomically
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 NAME = "tinyshakespeare.txt"
+CHARACTERS = "characters.json"  # the vocabulary, in the folder of a model that was trained on it
+HELD_OUT = 64  # windows on which a model is validated
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,28 @@ def tiny_shakespeare() -> Corpus:
     return Corpus(text, "Tiny Shakespeare, downloaded")
 
 
+def text_file(file: str | Path) -> Corpus:
+    """Any text of your own, in UTF-8.
+
+    Raises:
+        FileNotFoundError, OSError: there is no such file, or it cannot be read.
+        ValueError: it is empty, or not UTF-8.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    try:
+        text = file.read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}. "
+            "Save it as UTF-8 first"
+        ) from error
+    if not text:
+        raise ValueError(f"{file} is empty")
+    return Corpus(text, str(file))
+
+
 def cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "feedback-transformer-book"
@@ -99,6 +128,29 @@ class Characters:
 
     def __len__(self) -> int:
         return len(self.characters)
+
+    def save(self, folder: str | Path) -> None:
+        """Write characters.json into a folder."""
+        text = json.dumps("".join(self.characters), ensure_ascii=False)
+        write_atomically(Path(folder) / CHARACTERS, text.encode())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Characters:
+        """Read characters.json from a folder.
+
+        Raises:
+            FileNotFoundError, ValueError: the file is missing or damaged.
+        """
+        file = Path(folder) / CHARACTERS
+        if not file.is_file():
+            raise FileNotFoundError(f"{file}: missing, so the model beside it reads no characters")
+        try:
+            text = json.loads(file.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{file}: truncated or not JSON: {error}") from error
+        if not isinstance(text, str) or not text:
+            raise ValueError(f"{file}: holds no characters")
+        return cls(text)
 
     def encode(self, text: str) -> Tensor:
         """Characters to tokens, (T,) int64.
@@ -139,3 +191,51 @@ def random_batch(
     starts = torch.randint(len(tokens) - length, (batch_size,), generator=generator)
     windows = tokens[starts[:, None] + torch.arange(length + 1)]  # (B, T + 1)
     return windows[:, :-1], windows[:, 1:]
+
+
+class Text:
+    """A corpus to train on: windows at random from its first nine tenths, the rest held out.
+
+    The seam is cut once, in the text itself, so that no window reaches over it. The vocabulary is
+    that of the whole text.
+
+    Args:
+        corpus: the text.
+        length: of the longest window, T.
+
+    Attributes:
+        corpus, characters: what was given, and its vocabulary.
+        train, validation: (N,) int64.
+        n_tokens: size V of the vocabulary.
+
+    Raises:
+        ValueError: the text is too short for windows of this length.
+    """
+
+    def __init__(self, corpus: Corpus, length: int):
+        self.corpus = corpus
+        self.characters = Characters(corpus.text)
+        self.train, self.validation = split(self.characters.encode(corpus.text))
+        self.n_tokens = len(self.characters)
+        if min(len(self.train), len(self.validation)) <= length:
+            raise ValueError(
+                f"this text has {len(corpus.text):,} characters, and a tenth of them is held out; "
+                f"windows of {length} need at least {10 * length + 1:,}"
+            )
+
+    def describe(self) -> dict[str, str]:
+        """What tells this text from others."""
+        return {"text": hashlib.sha256(self.corpus.text.encode()).hexdigest()}
+
+    def batch(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs and targets to train on, both (B, T)."""
+        return random_batch(self.train, batch_size, length, generator)
+
+    def held_out(self, length: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets, both (B, T), of windows spread evenly over what is held out."""
+        starts = torch.linspace(0, len(self.validation) - length - 1, HELD_OUT).long()
+        for some in starts.split(32):
+            windows = self.validation[some[:, None] + torch.arange(length + 1)]
+            yield windows[:, :-1], windows[:, 1:]

@@ -91,3 +91,55 @@ def test_targets_are_the_inputs_one_token_later():
 def test_too_few_tokens_are_refused_with_the_number_needed():
     with pytest.raises(ValueError, match="need at least 11"):
         data.random_batch(torch.arange(10), 2, 10)
+
+
+def test_any_utf8_file_is_a_corpus(tmp_path):
+    file = tmp_path / "mine.txt"
+    file.write_bytes("\ufeffNaïve\n日本".encode())
+    assert data.text_file(file) == data.Corpus("Naïve\n日本", str(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "mine.txt is empty"), (b"abc\xff", "mine.txt is not UTF-8 text: byte 3 is 0xff")],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path, content, message):
+    file = tmp_path / "mine.txt"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        data.text_file(file)
+    with pytest.raises(FileNotFoundError, match="no file .*other.txt"):
+        data.text_file(tmp_path / "other.txt")
+
+
+def test_a_text_too_short_for_its_windows_says_how_long_it_must_be():
+    with pytest.raises(ValueError, match="has 80 characters.*windows of 8 need at least 81"):
+        data.Text(data.Corpus("a" * 80, ""), 8)
+    data.Text(data.Corpus("a" * 81, ""), 8)
+
+
+def test_no_window_to_train_on_shares_a_character_with_what_is_held_out():
+    places = "".join(map(chr, range(1000, 2000)))  # every character says where it stands
+    text = data.Text(data.Corpus(places, ""), 16)
+    generator = torch.Generator().manual_seed(0)
+    seen = [torch.cat(text.batch(50, 16, generator)) for _ in range(20)]
+    held_out = [torch.cat(pair) for pair in text.held_out(16)]
+    assert torch.cat(seen).max() < torch.cat(held_out).min()
+    assert torch.cat(held_out).max() == 999 and sum(len(x) for x in held_out) == 2 * 64
+    for inputs, targets in text.held_out(16):
+        torch.testing.assert_close(inputs + 1, targets)
+
+
+def test_characters_are_read_back_as_they_were_written(tmp_path):
+    characters = data.Characters('"\\\n é日')
+    characters.save(tmp_path)
+    assert data.Characters.load(tmp_path).characters == characters.characters
+
+
+@pytest.mark.parametrize("content", [b"", b'"ab', b"[1]", b'""', b"\xff"])
+def test_damaged_characters_are_refused(tmp_path, content):
+    with pytest.raises(FileNotFoundError, match="characters.json"):
+        data.Characters.load(tmp_path)
+    (tmp_path / "characters.json").write_bytes(content)
+    with pytest.raises(ValueError, match="characters.json"):
+        data.Characters.load(tmp_path)
