@@ -83,7 +83,6 @@ class LanguageModel(nn.Module):
             return logits[:, 0], memory
         return stepper(self).step(token, memory)
 
-    @torch.no_grad()
     def generate(
         self,
         prompt: Tensor,
@@ -99,6 +98,18 @@ class LanguageModel(nn.Module):
             top_k: sample among the k likeliest tokens only, 1 <= top_k <= V.
             generator: source of randomness, on the model's device.
         """
+        sampled = self.stream(prompt, length, temperature, top_k, generator)
+        return torch.cat([prompt, *(token[:, None] for token in sampled)], dim=1)
+
+    def stream(
+        self,
+        prompt: Tensor,
+        length: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the `length` tokens that `generate` appends, (B,) each, as soon as it is drawn."""
         self.check_tokens(prompt, rank=2)
         if not isinstance(length, int) or length < 0:
             raise ValueError(f"length is {length!r}; it must be a whole number >= 0")
@@ -106,16 +117,29 @@ class LanguageModel(nn.Module):
             raise ValueError(f"temperature is {temperature!r}; it must be a number >= 0")
         if top_k is not None and (type(top_k) is not int or not 1 <= top_k <= self.config.n_tokens):
             raise ValueError(f"top_k is {top_k!r}; it must be in 1..{self.config.n_tokens}")
-        tokens = [prompt]
-        if length > 0:
-            with evaluating(self):
-                logits, memory = self(prompt, return_memory=True)
-                tokens.append(sample(logits[:, -1], temperature, top_k, generator))
-                ready = stepper(self) if length > 1 else None
-                for _ in range(length - 1):
-                    logits, memory = ready.step(tokens[-1][:, 0], memory)
-                    tokens.append(sample(logits, temperature, top_k, generator))
-        return torch.cat(tokens, dim=1)
+        return self.draw(prompt, length, temperature, top_k, generator)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        prompt: Tensor,
+        length: int,
+        temperature: float,
+        top_k: int | None,
+        generator: torch.Generator | None,
+    ) -> Iterator[Tensor]:
+        """Do what `stream` does, with arguments that are known to be good."""
+        if length == 0:
+            return
+        with evaluating(self):
+            logits, memory = self(prompt, return_memory=True)
+        token = sample(logits[:, -1], temperature, top_k, generator)
+        yield token
+        ready = stepper(self) if length > 1 else None
+        for _ in range(length - 1):
+            logits, memory = ready.step(token, memory)
+            token = sample(logits, temperature, top_k, generator)
+            yield token
 
     def layer_weights(self) -> Tensor:
         """The weights (L+1,) with which outputs enter the memory, embedding first; they sum to 1.
@@ -179,12 +203,12 @@ class LanguageModel(nn.Module):
 def sample(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator | None
 ) -> Tensor:
-    """Draw one token from each row of logits: (B, V) -> (B, 1)."""
+    """Draw one token from each row of logits: (B, V) -> (B,)."""
     best, tokens = logits.float().topk(top_k or logits.shape[-1])  # best first
     if temperature < torch.finfo(best.dtype).tiny:  # 0, or too small to divide by
-        return tokens[:, :1]
+        return tokens[:, 0]
     odds = ((best - best[:, :1]) / temperature).softmax(-1)
-    return tokens.gather(-1, torch.multinomial(odds, 1, generator=generator))
+    return tokens.gather(-1, torch.multinomial(odds, 1, generator=generator))[:, 0]
 
 
 @contextmanager
