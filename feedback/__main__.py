@@ -1,25 +1,151 @@
-"""The command line: `python -m feedback time --help`."""
+"""The command line: `python -m feedback train|generate|time --help`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import sys
+from dataclasses import Field, fields, replace
 from pathlib import Path
 
-from feedback import timing
+import torch
+
+from feedback import data, timing, training
+from feedback.config import MODELS, Config
+from feedback.language_model import LanguageModel
 from feedback.storage import check_writable, write_atomically
+from feedback.tasks import TASKS
+
+# What `train` does unless told otherwise: on text, and on a task.
+TEXT = Config(d_model=128, d_ff=512, max_distance=128), training.Settings()
+TASK = (
+    Config(d_model=64, d_ff=256, n_layers=2, max_distance=32),
+    training.Settings(steps=1000, batch_size=64, sequence_length=32, learning_rate=1e-3),
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command given as words, by default those of the command line."""
     parser = argparse.ArgumentParser(prog="python -m feedback")
     commands = parser.add_subparsers(required=True, metavar="command")
-    add_time(commands)
+    for add in (add_train, add_generate, add_time):
+        add(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+
+
+def add_train(commands: argparse._SubParsersAction) -> None:
+    """`train`: train a model on text or on a task, or go on with a run that was stopped."""
+    parser = commands.add_parser(
+        "train",
+        help="train a model on text or on a task",
+        description="Train a model on text or on a task. Everything goes into the folder OUT: "
+        "OUT/best and OUT/last are models, OUT/log.jsonl is the log. The same command again goes "
+        "on where a run was stopped.",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--corpus", metavar="FILE", help="UTF-8 text (default: Tiny Shakespeare)")
+    source.add_argument("--task", choices=TASKS, help="a task instead of text")
+    parser.add_argument(
+        "--from-parallel", metavar="FOLDER", help="begin with the weights of this parallel model"
+    )
+    for (kind, title), text, task in zip(
+        ((Config, "the model"), (training.Settings, "training")), TEXT, TASK, strict=True
+    ):
+        group = parser.add_argument_group(title)
+        for field in fields(kind):
+            if field.name != "n_tokens":  # the vocabulary comes from the text or the task
+                add_field(group, kind, field, getattr(text, field.name), getattr(task, field.name))
+    parser.set_defaults(run=train)
+
+
+def add_field(
+    group: argparse._ArgumentGroup, kind: type, field: Field, text: object, task: object
+) -> None:
+    """Add the flag of a field of `Config` or `Settings`; unless it is given, its value is None.
+
+    Its help is what the docstring of its class says. `text` and `task` are its two defaults.
+    """
+    flag, meaning = f"--{field.name.replace('_', '-')}", rf"^ +{field.name}: (.*(?:\n {{12}}.*)*)"
+    meaning = " ".join(re.search(meaning, kind.__doc__, re.MULTILINE)[1].split())
+    default = f"{text}" if text == task else f"{text}; of a task: {task}"
+    shown = dict(help=f"{meaning} (default: {default})".replace("%", "%%"))
+    if field.name == "model":
+        group.add_argument(flag, choices=MODELS, **shown)
+    elif field.name == "memory_mixture":
+        group.add_argument(flag, nargs="+", metavar="WEIGHT", **shown)
+    elif "int" in field.type:
+        group.add_argument(flag, type=int, metavar="N", **shown)
+    else:
+        group.add_argument(flag, type=float, metavar="X", **shown)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Fill in the defaults, then train."""
+    if options.memory_mixture == ["learned"]:
+        options.memory_mixture = "learned"
+    elif options.memory_mixture is not None:
+        options.memory_mixture = [float(word) for word in options.memory_mixture]
+    config, settings = (
+        replace(default, **{k: v for k, v in vars(options).items() if k in names and v is not None})
+        for default in (TASK if options.task else TEXT)
+        for names in [[field.name for field in fields(default)]]
+    )
+    if options.task:
+        source = TASKS[options.task]
+    else:
+        corpus = data.text_file(options.corpus) if options.corpus else data.tiny_shakespeare()
+        source = data.Text(corpus, settings.sequence_length)
+    with training.processes():
+        if training.place()[0] == 0 and not options.task:
+            print(f"Text: {corpus.source}")
+        try:
+            training.train(config, settings, source, options.out, options.from_parallel)
+        except KeyboardInterrupt:
+            sys.exit("\nStopped. The same command goes on from the last checkpoint.")
+        if training.place()[0] == 0:
+            print(f"The best model is in {options.out / 'best'}.")
+
+
+def add_generate(commands: argparse._SubParsersAction) -> None:
+    """`generate`: let a model write."""
+    parser = commands.add_parser(
+        "generate",
+        help="let a trained model write",
+        description="Let a model write; each character is printed as soon as it is drawn.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="FOLDER", help="such as OUT/best")
+    parser.add_argument("--prompt", default="\n", metavar="TEXT", help="what comes before")
+    parser.add_argument("--length", type=int, default=500, metavar="N", help="characters")
+    parser.add_argument("--temperature", type=float, default=0.8, metavar="X")
+    parser.add_argument("--top-k", type=int, metavar="K", help="draw among the K likeliest only")
+    parser.add_argument("--seed", type=int, metavar="N", help="for the same text each time")
+    parser.set_defaults(run=generate)
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Print the prompt, and each character after it as it comes."""
+    model = LanguageModel.load(options.model).to(timing.device())
+    characters = data.Characters.load(options.model)
+    if not options.prompt:
+        raise ValueError("the prompt is empty; a model needs at least one character to go on from")
+    prompt = characters.encode(options.prompt)[None].to(timing.device())
+    generator = torch.Generator(timing.device())
+    if options.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(options.seed)
+    tokens = model.stream(prompt, options.length, options.temperature, options.top_k, generator)
+    print(options.prompt, end="", flush=True)
+    for token in tokens:
+        print(characters.decode(token), end="", flush=True)
+    print()
 
 
 def add_time(commands: argparse._SubParsersAction) -> None:

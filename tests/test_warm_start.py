@@ -1,0 +1,168 @@
+"""Facts about a warm start: what is carried over is, what is fitted could not fit better."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers import randomize
+
+from feedback import Config, LanguageModel, data, training
+from feedback.attention import Attention, split_heads
+from feedback.warm_start import fit, from_parallel, shared_directions
+
+CONFIG = Config(
+    model="parallel", n_tokens=11, d_model=12, heads=2, n_layers=3, d_ff=8, max_distance=6
+)
+
+
+@pytest.fixture
+def parallel(tmp_path):
+    model = randomize(LanguageModel(CONFIG))
+    model.save(tmp_path / "parallel")
+    return model
+
+
+def tokens() -> torch.Tensor:
+    return torch.randint(11, (8, 40), generator=torch.Generator().manual_seed(0))
+
+
+def test_the_fit_is_the_least_squares_fit():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(200, n, generator=generator, dtype=torch.double) for n in (5, 3))
+    weight, bias = fit(x, y)
+    ones = torch.cat([x, x.new_ones(200, 1)], 1)
+    expected = torch.linalg.lstsq(ones, y).solution
+    torch.testing.assert_close(weight, expected[:5].T, rtol=1e-2, atol=1e-3)  # there is a ridge
+    torch.testing.assert_close(bias, expected[5], rtol=1e-2, atol=1e-3)
+
+
+def test_shared_directions_are_exact_where_the_layers_leave_room_for_that():
+    """Two layers whose keys are two views of the same k numbers need no more than k."""
+    generator = torch.Generator().manual_seed(0)
+    memory = torch.randn(300, 9, generator=generator, dtype=torch.double)
+    hidden = memory @ torch.randn(9, 4, generator=generator, dtype=torch.double)
+    views = torch.randn(2, 4, 4, generator=generator, dtype=torch.double)
+    targets = torch.einsum("lij,nj->lni", views, hidden) + 0.7
+    weight, turns, biases = shared_directions(memory, targets)
+    assert weight.shape == (4, 9) and turns.shape == (2, 4, 4)
+    predicted = torch.einsum("lij,nj->lni", turns, memory @ weight.T) + biases[:, None]
+    torch.testing.assert_close(predicted, targets, rtol=1e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("kind", ["feedback", "feedback-kv"])
+def test_what_has_a_counterpart_is_carried_over_and_the_rest_is_listed(parallel, tmp_path, kind):
+    model = LanguageModel(replace(CONFIG, model=kind)).double()
+    said = from_parallel(model, tmp_path / "parallel", tokens())
+    theirs, ours = parallel.state_dict(), model.state_dict()
+    same = {name for name in ours if name in theirs and ours[name].shape == theirs[name].shape}
+    turned = (".query.weight", ".u", ".output.weight", ".output.bias")
+    for name in same:
+        moved = kind == "feedback-kv" and ".attention." in name and name.endswith(turned)
+        assert torch.equal(ours[name], theirs[name]) != moved, name
+    for layer in range(3):  # their last row is distance 0, which a feedback model does not have
+        name = f"core.layers.{layer}.attention.s"
+        assert torch.equal(ours[name], theirs[name][:-1])
+    lines = dict(line.split(": ", 1) for line in said.splitlines())
+    assert lines["new"] == "mixture.w"
+    assert "embedding" in lines["carried over"] and "keys_values" in lines["fitted"]
+    assert "rows" in lines["dropped"] and "keys_values" in lines["dropped"]
+    assert ("turned to the shared keys and values" in lines) == (kind == "feedback-kv")
+
+
+def test_turned_queries_and_positions_give_the_scores_that_they_gave(tmp_path):
+    """With one layer there is room for all its keys, so that the turn is a change of basis."""
+    config = replace(CONFIG, n_layers=1)
+    source = randomize(LanguageModel(config))
+    source.save(tmp_path / "one")
+    model = LanguageModel(replace(config, model="feedback-kv")).double()
+    from_parallel(model, tmp_path / "one", tokens())
+
+    theirs = Attention(12, 2, 6, reads_itself=False, dropout=0.0).double()
+    weights = source.core.layers[0].attention.state_dict()
+    weights |= {name: weights[name][:-1] for name in ("r", "s")}
+    theirs.load_state_dict(weights)
+    ours = model.core.layers[0].attention
+    before, after = (x.query.weight.unflatten(0, (2, 6)) for x in (theirs, ours))  # (H, k, d)
+    turn = (after @ torch.linalg.pinv(before)).mT  # (H, k, k): a key of theirs = turn @ ours
+
+    z, keys = torch.randn(2, 5, 12).double(), torch.randn(2, 2, 5, 6).double()
+    queries = [split_heads(x.query(z), 2) for x in (theirs, ours)]
+    expected = theirs.scores(queries[0], keys)
+    found = ours.scores(queries[1], keys @ torch.linalg.inv(turn).mT)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_with_a_memory_that_says_it_all_the_start_is_the_parallel_model(tmp_path):
+    """If the memory is the layer's own input and no layer reads its own token, nothing is lost."""
+    config = replace(CONFIG, n_layers=1)
+    source = randomize(LanguageModel(config))
+    with torch.no_grad():  # a token gives itself no weight
+        source.core.layers[0].attention.s[-1] = -1e4
+    source.save(tmp_path / "one")
+    for kind in ("feedback", "feedback-kv"):
+        mixture = [1.0, 0.0]  # the memory vector is the embedding
+        model = LanguageModel(replace(config, model=kind, memory_mixture=mixture)).double()
+        sample = torch.arange(11)[None]  # every vector that can occur: the fit is exact
+        from_parallel(model, tmp_path / "one", sample)
+        x = tokens()[:, :20]
+        left, right = source(x)[:, 1:], model(x)[:, 1:]  # the first token has nothing else to read
+        torch.testing.assert_close(left, right, rtol=0.05, atol=0.05)
+
+
+def test_more_distances_share_the_farthest_and_fewer_drop_it(parallel, tmp_path):
+    for distances in (3, 9):
+        model = LanguageModel(replace(CONFIG, model="feedback", max_distance=distances)).double()
+        from_parallel(model, tmp_path / "parallel", tokens())
+        theirs = parallel.core.layers[1].attention.s[:-1]
+        ours = model.core.layers[1].attention.s
+        assert torch.equal(ours[-3:], theirs[-3:])
+        assert torch.equal(ours[0], theirs[-3] if distances == 3 else theirs[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(n_layers=2), "n_layers is 3 in .* and 2 here"),
+        (dict(n_tokens=12), "n_tokens is 11 in .* and 12 here"),
+        (dict(model="parallel"), "from a parallel to a feedback model"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_untouched(parallel, tmp_path, change, message):
+    model = LanguageModel(replace(CONFIG, **{"model": "feedback-kv", **change}))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        from_parallel(model, tmp_path / "parallel", tokens())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_warm_start_begins_near_the_parallel_model_and_ends_below_it(tmp_path):
+    """Words from a few letters, learned by both; seeds and sizes are fixed."""
+    letters = torch.randint(5, (4000,), generator=torch.Generator().manual_seed(0)).tolist()
+    words = " ".join("abcde"[i] * (i + 2) for i in letters)
+    text = data.Text(data.Corpus(words, ""), 16)
+    config = Config(model="parallel", d_model=16, heads=2, n_layers=2, d_ff=32, max_distance=16)
+    settings = training.Settings(
+        steps=100, batch_size=16, sequence_length=16, learning_rate=5e-3, warm_up=10
+    )
+    first = training.train(config, settings, text, tmp_path / "parallel")
+    second = training.train(
+        replace(config, model="feedback-kv"), settings, text, tmp_path / "warm",
+        parallel=tmp_path / "parallel/best",
+    )  # fmt: skip
+    cold, reached = first[0]["validation_loss"], first[-1]["validation_loss"]
+    warm, ended = second[0]["validation_loss"], second[-1]["validation_loss"]
+    assert warm - reached < 0.3 * (cold - reached)
+    assert ended < reached
+
+
+def test_a_model_that_reads_other_characters_is_refused(tmp_path):
+    texts = [data.Text(data.Corpus(letters * 40, ""), 8) for letters in ("abc", "abd")]
+    config = Config(model="parallel", d_model=4, heads=1, n_layers=1, d_ff=4)
+    settings = training.Settings(steps=1, batch_size=2, sequence_length=8)
+    training.train(config, settings, texts[0], tmp_path / "abc")
+    with pytest.raises(ValueError, match="they differ in 'cd'"):
+        training.train(
+            replace(config, model="feedback-kv"), settings, texts[1], tmp_path / "abd",
+            parallel=tmp_path / "abc/best",
+        )  # fmt: skip
+    assert not (tmp_path / "abd").exists()
