@@ -21,7 +21,15 @@ from feedback.tasks import TASKS
 TEXT = Config(d_model=128, d_ff=512, max_distance=128), training.Settings()
 TASK = (
     Config(d_model=64, d_ff=256, n_layers=2, max_distance=32),
-    training.Settings(steps=1000, batch_size=64, sequence_length=32, learning_rate=1e-3),
+    training.Settings(
+        steps=1000,
+        batch_size=64,
+        sequence_length=32,
+        learning_rate=2e-3,
+        evaluate_every=20,
+        start_length=4,
+        lengthen_below=0.3,
+    ),
 )
 
 

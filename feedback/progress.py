@@ -17,10 +17,14 @@ class Progress:
 
     Args:
         say: False shows nothing, for all processes of a run but one.
+
+    Attributes:
+        values: the latest of each name; labml itself would go on showing those of an earlier loop.
     """
 
     def __init__(self, first: int, last: int, say: bool = True):
         self.steps, self.say = range(first, last + 1), say
+        self.values: dict[str, float] = {}
         # The line is drawn anew at will only where that does not leave a copy of it each time.
         self.live = say and (sys.stdout.isatty() or "ipykernel" in sys.modules)
         self.begun = self.drawn = time.monotonic()
@@ -31,14 +35,14 @@ class Progress:
         return iter(labml()[0].loop(self.steps, is_track=False, is_print_iteration_time=False))
 
     def show(self, step: int, keep: bool = False, **values: float | None) -> None:
-        """Show values that are not None: at most twice a second, or `keep` them in a line."""
+        """Take values that are not None, and show all: twice a second, or `keep` a line of them."""
         now = time.monotonic()
+        self.values |= {name: value for name, value in values.items() if value is not None}
         if not (keep and self.say) and not (self.live and now - self.drawn > 0.5):
             return
         tracker = labml()[1]
-        if done := step - self.steps[0] + 1:
-            values["seconds left"] = round((now - self.begun) / done * (self.steps[-1] - step))
-        tracker.save(step, {name: value for name, value in values.items() if value is not None})
+        left = (now - self.begun) / (step - self.steps[0] + 1) * (self.steps[-1] - step)
+        tracker.save(step, self.values | {"seconds left": round(left)})
         if keep:
             tracker.new_line()
         self.drawn = now
@@ -55,4 +59,5 @@ def labml() -> tuple:
         IPython.core.display.display = display  # where labml looks; IPython 9 has moved it
     from labml import monit, tracker
 
+    tracker.get_global_step()  # at its first call labml looks for settings: beside this file
     return monit, tracker

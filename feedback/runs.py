@@ -165,7 +165,7 @@ class RunFolder:
                 problems.append(f"{name} cannot be used ({error})")
                 self.damaged.append(folder)
                 continue
-            return state, "; ".join([*problems, f"going on after step {state.step}, from {folder}"])
+            return state, "; ".join([*problems, f"going on after step {state.step}, from {name}"])
         if problems:
             raise ValueError(
                 f"{'; '.join(problems)}. Remove {self.folder} to begin the run anew, or name "

@@ -283,7 +283,7 @@ class Training:
             self.introduce(said)
         if state is None:
             state = RunState(length=length_at(1, settings))
-            self.record(state, Progress(0, 0, self.first))
+            self.record(state)
         elif self.first:
             self.folder.write_log(state.log)
         if state.step == settings.steps:
@@ -293,6 +293,7 @@ class Training:
             distributed.barrier()  # until all have read the checkpoint
             model = DistributedDataParallel(self.model)
         progress = Progress(state.step + 1, settings.steps, self.first)
+        progress.values |= self.shown(state)
         for state.step in progress:
             self.advance(state, model, progress)
         return state.log
@@ -330,13 +331,14 @@ class Training:
             )
         state.tokens += inputs.numel()
         state.losses, state.counted = state.losses + loss, state.counted + 1
-        progress.show(step, loss=loss, length=state.length)
+        progress.show(step, training=loss)
         if step % settings.evaluate_every == 0 or step == settings.steps:
-            self.record(state, progress)
+            self.record(state)
+            progress.show(step, keep=True, **self.shown(state))
         if self.first and (step % settings.checkpoint_every == 0 or step == settings.steps):
             self.folder.save_last(self.model, self.optimizer, self.generator, state)
 
-    def record(self, state: RunState, progress: Progress) -> None:
+    def record(self, state: RunState) -> None:
         """Evaluate, add a line to the log, keep the model if it is the best, perhaps lengthen."""
         settings = self.settings
         training_loss = state.losses / state.counted if state.counted else None
@@ -351,9 +353,6 @@ class Training:
                 line["layer_weights"] = self.model.layer_weights().tolist()
             state.log.append(line)
             self.folder.write_log(state.log)
-            names = ("training_loss", "validation_loss", "accuracy", "baseline")
-            values = {name.replace("_loss", ""): line.get(name) for name in names}
-            progress.show(state.step, keep=True, **values, length=state.length)
             if state.best is None or loss < state.best:
                 state.best = loss
                 self.folder.save_best(self.model)
@@ -361,10 +360,21 @@ class Training:
             if training_loss < settings.lengthen_below:
                 state.length = min(2 * state.length, settings.sequence_length)
 
+    def shown(self, state: RunState) -> dict[str, float | None]:
+        """What to show of the last line of the log."""
+        if not state.log:  # another process has it
+            return {}
+        line = state.log[-1]
+        names = ("training_loss", "validation_loss", "accuracy", "baseline")
+        values = {name.removesuffix("_loss"): line.get(name) for name in names}
+        if self.settings.start_length is not None:
+            values["length"] = line["length"]
+        return {name: value for name, value in values.items() if value is not None}
+
     def introduce(self, said: str) -> None:
         """Print what is trained, for how long, and where it goes."""
         settings, weights = self.settings, sum(p.numel() for p in self.model.parameters())
-        print(f"{self.folder.folder}: {said}")
+        print(f"{self.folder.folder.name}: {said}")
         print(f"{self.config.model} model of {weights:,} weights on {device()}")
         whole = settings.steps * settings.batch_size * settings.sequence_length
         if settings.start_length is None:

@@ -329,7 +329,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(tmp_path, capsys
     capsys.readouterr()
     run(out)
     printed = capsys.readouterr().out
-    assert "last cannot be used" in printed and "going on after step 4, from" in printed
+    assert "last cannot be used" in printed and "going on after step 4, from previous" in printed
     assert contents(out) == contents(whole)
 
 
