@@ -277,7 +277,7 @@ class Training:
         settings = self.settings
         state, said = self.folder.resume(self.model, self.optimizer, self.generator)
         if state is None and self.parallel is not None:
-            said += f", warm, from {self.parallel}\n{self.warm_start()}"
+            said += f", with the weights of a parallel model\n{self.warm_start()}"
         if self.first:
             self.folder.begin()
             self.introduce(said)
