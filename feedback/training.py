@@ -365,7 +365,9 @@ class Training:
         if not state.log:  # another process has it
             return {}
         line = state.log[-1]
-        names = ("training_loss", "validation_loss", "accuracy", "baseline")
+        names = ["training_loss", "validation_loss"]
+        if isinstance(self.source, Task):
+            names += ["accuracy", "baseline"]
         values = {name.removesuffix("_loss"): line.get(name) for name in names}
         if self.settings.start_length is not None:
             values["length"] = line["length"]

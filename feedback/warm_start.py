@@ -13,6 +13,7 @@ Shapes: N tokens of the sample, d width, L layers, H heads, k = d / H, S distanc
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
         tokens: (B, T) int64, the sample, of the kind that the models read.
 
     Returns:
-        Which weights were carried over, fitted, new and dropped, a line each.
+        Which weights were carried over, fitted, new and dropped: a paragraph each.
 
     Raises:
         OSError, ValueError: no model there, not a parallel one, or one of other sizes.
@@ -150,7 +151,7 @@ def shared_directions(memory: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor
 def report(
     model: LanguageModel, own: dict[str, Tensor], weights: dict[str, Tensor], missing: list[str]
 ) -> str:
-    """Say what became of the parallel model's weights, a line a kind; layers are merged."""
+    """Say what became of the parallel model's weights, a paragraph a kind; layers are merged."""
     turned = ("query.weight", ".u", ".r", "output.weight", "output.bias")
     shared = model.config.model == "feedback-kv"
 
@@ -172,5 +173,6 @@ def report(
         short = dict.fromkeys(
             re.sub(r"^core\.|\.(weight|bias)$", "", re.sub(r"\b\d+\b", "*", name)) for name in names
         )
-        lines.append(f"{title}: {', '.join(short) or '-'}")
+        line = f"{title}: {', '.join(short) or '-'}"
+        lines.append(textwrap.fill(line, 80, subsequent_indent="    ", break_on_hyphens=False))
     return "\n".join(lines)

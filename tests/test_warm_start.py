@@ -62,7 +62,8 @@ def test_what_has_a_counterpart_is_carried_over_and_the_rest_is_listed(parallel,
     for layer in range(3):  # their last row is distance 0, which a feedback model does not have
         name = f"core.layers.{layer}.attention.s"
         assert torch.equal(ours[name], theirs[name][:-1])
-    lines = dict(line.split(": ", 1) for line in said.splitlines())
+    assert max(map(len, said.splitlines())) <= 80
+    lines = dict(line.split(": ", 1) for line in said.replace("\n    ", " ").splitlines())
     assert lines["new"] == "mixture.w"
     assert "embedding" in lines["carried over"] and "keys_values" in lines["fitted"]
     assert "rows" in lines["dropped"] and "keys_values" in lines["dropped"]
