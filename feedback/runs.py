@@ -56,7 +56,7 @@ class RunFolder:
 
     Args:
         folder: made if need be.
-        asked: what was asked, as JSON holds it.
+        asked: what was asked, of values that JSON can hold.
         characters: the vocabulary that goes into every model's folder, if there is one.
 
     Raises:
@@ -65,7 +65,8 @@ class RunFolder:
     """
 
     def __init__(self, folder: str | Path, asked: dict, characters: Characters | None):
-        self.folder, self.asked, self.characters = Path(folder), asked, characters
+        self.folder, self.characters = Path(folder), characters
+        self.asked = json.loads(json.dumps(asked))  # as run.json will say it: lists, not tuples
         self.damaged: list[Path] = []  # checkpoints that `resume` could not use
         self.check()
 

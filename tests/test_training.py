@@ -362,6 +362,13 @@ def test_a_finished_run_is_left_as_it_is(tmp_path, capsys):
     assert "going on after step 6" in capsys.readouterr().out
 
 
+def test_a_run_with_a_fixed_mixture_goes_on_too(tmp_path):
+    config = replace(CONFIG, memory_mixture=(0.5, 0.25, 0.25))
+    log = run(tmp_path / "run", config=config)
+    shutil.rmtree(tmp_path / "run/last")
+    assert run(tmp_path / "run", config=config) == log
+
+
 def test_a_folder_that_is_not_this_runs_is_refused(tmp_path):
     run(tmp_path / "run")
     with pytest.raises(ValueError, match="batch_size 4 there, 8 here"):
