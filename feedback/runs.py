@@ -2,6 +2,7 @@
 
     run.json       what was asked; a run goes on only if it is asked the same again
     log.jsonl      one line an evaluation, without clock times
+    times.jsonl    the seconds that training has taken, at each evaluation and each checkpoint
     best, last     models, as `LanguageModel.save` writes them; `last` can be resumed from
     previous       the `last` before; used if `last` turns out to be damaged
 
@@ -26,7 +27,8 @@ from feedback.data import Characters
 from feedback.language_model import LanguageModel
 from feedback.storage import UNFINISHED, sync_folder, write_atomically
 
-RUN, LOG, SUMS, STATE = "run.json", "log.jsonl", "SHA256SUMS", "training.safetensors"
+RUN, LOG, TIMES = "run.json", "log.jsonl", "times.jsonl"
+SUMS, STATE = "SHA256SUMS", "training.safetensors"
 LAST, PREVIOUS, BEST = "last", "previous", "best"
 
 
@@ -96,8 +98,19 @@ class RunFolder:
 
     def write_log(self, log: list[dict]) -> None:
         """Replace log.jsonl by these lines."""
-        text = "".join(json.dumps(line) + "\n" for line in log)
-        write_atomically(self.folder / LOG, text.encode())
+        write_lines(self.folder / LOG, log)
+
+    def write_times(self, times: list[dict]) -> None:
+        """Replace times.jsonl by these lines."""
+        write_lines(self.folder / TIMES, times)
+
+    def read_times(self, step: int) -> list[dict]:
+        """The lines of times.jsonl up to a step; what was done after it has to be done again."""
+        try:
+            times = [json.loads(x) for x in (self.folder / TIMES).read_text().splitlines()]
+        except (OSError, ValueError):
+            return []  # a run does not stop for its clock
+        return [line for line in times if line["step"] <= step]
 
     def save_model(self, folder: Path, model: LanguageModel) -> None:
         """Write a model and its vocabulary."""
@@ -173,6 +186,11 @@ class RunFolder:
                 "another folder"
             )
         return None, "beginning"
+
+
+def write_lines(file: Path, lines: list[dict]) -> None:
+    """Replace a file by JSON lines."""
+    write_atomically(file, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def differences(found: object, asked: object, name: str = "") -> str:

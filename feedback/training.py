@@ -1,8 +1,9 @@
 """Training: the loop, learning rate and sequence lengths, evaluation, going on after a stop.
 
 Every random number of a run comes from one generator whose state is in the checkpoint, and the log
-holds no clock times. A run that is killed and started again ends bit for bit where one that was
-never killed ends, on the same machine with the same number of threads.
+holds no clock times: those have a file of their own. A run that is killed and started again ends
+bit for bit where one that was never killed ends, on the same machine with the same number of
+threads.
 
 Built in chapter 8. Shapes: B batch, T tokens.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -212,7 +214,7 @@ def train(
     out: str | Path,
     parallel: str | Path | None = None,
 ) -> list[dict]:
-    """Train a model, leaving run.json, log.jsonl, best, last and previous in a folder.
+    """Train a model, leaving a folder as `feedback.runs` describes it.
 
     Ask the same again to go on with a run that was stopped. Under an initialised process group
     every process calls this, and the first one writes.
@@ -281,6 +283,10 @@ class Training:
         if self.first:
             self.folder.begin()
             self.introduce(said)
+        self.times = self.folder.read_times(state.step if state else 0)
+        spent = self.times[-1] if self.times else {}
+        self.seconds = spent.get("seconds", 0.0)
+        self.processor_seconds = spent.get("processor_seconds", 0.0)
         if state is None:
             state = RunState(length=length_at(1, settings))
             self.record(state)
@@ -315,6 +321,22 @@ class Training:
     def advance(self, state: RunState, model: nn.Module, progress: Progress) -> None:
         """Take a step; evaluate and write a checkpoint where it is time."""
         settings, step = self.settings, state.step
+        loss = self.step(state, model)
+        progress.show(step, training=loss)
+        evaluate_now = step % settings.evaluate_every == 0 or step == settings.steps
+        save_now = step % settings.checkpoint_every == 0 or step == settings.steps
+        if self.first and (evaluate_now or save_now):
+            self.note_time(step)
+        if evaluate_now:
+            self.record(state)
+            progress.show(step, keep=True, **self.shown(state))
+        if self.first and save_now:
+            self.folder.save_last(self.model, self.optimizer, self.generator, state)
+
+    def step(self, state: RunState, model: nn.Module) -> float:
+        """Draw a batch, update the weights with it and return its loss, against the clock."""
+        settings, step = self.settings, state.step
+        wall, processor = time.perf_counter(), time.process_time()
         if settings.lengthen_below is None:
             state.length = length_at(step, settings)
         for group in self.optimizer.param_groups:
@@ -331,12 +353,15 @@ class Training:
             )
         state.tokens += inputs.numel()
         state.losses, state.counted = state.losses + loss, state.counted + 1
-        progress.show(step, training=loss)
-        if step % settings.evaluate_every == 0 or step == settings.steps:
-            self.record(state)
-            progress.show(step, keep=True, **self.shown(state))
-        if self.first and (step % settings.checkpoint_every == 0 or step == settings.steps):
-            self.folder.save_last(self.model, self.optimizer, self.generator, state)
+        self.seconds += time.perf_counter() - wall
+        self.processor_seconds += time.process_time() - processor
+        return loss
+
+    def note_time(self, step: int) -> None:
+        """Add how long training has taken, evaluations and checkpoints left out, to times.jsonl."""
+        line = {"step": step, "seconds": round(self.seconds, 3)}
+        self.times.append(line | {"processor_seconds": round(self.processor_seconds, 3)})
+        self.folder.write_times(self.times)
 
     def record(self, state: RunState) -> None:
         """Evaluate, add a line to the log, keep the model if it is the best, perhaps lengthen."""

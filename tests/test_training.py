@@ -48,11 +48,11 @@ def run(out: Path, settings: Settings = SETTINGS, config: Config = CONFIG, **mor
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Every file of a folder with its SHA-256."""
+    """Every file of a folder with its SHA-256, but for the one that holds clock times."""
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.name != "times.jsonl"
     }
 
 
@@ -283,6 +283,39 @@ def test_killed_at_any_operation_on_a_file_a_run_ends_as_if_it_had_not_been(tmp_
         assert contents(out) == expected, moment
         shutil.rmtree(out)
     assert finished and moment > 100  # there were that many operations
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_clock_goes_on_from_the_checkpoint_and_stops_no_run_where_it_is_damaged(
+    tmp_path, monkeypatch, damaged
+):
+    out, settings = tmp_path / "run", replace(SETTINGS, steps=6, checkpoint_every=2)
+    update, calls = training.update, []
+
+    def slow(*given):
+        calls.append(given)
+        if len(calls) == 6:  # after the checkpoint of step 4
+            raise KeyboardInterrupt
+        time.sleep(0.01)
+        return update(*given)
+
+    def times() -> dict[int, float]:
+        lines = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
+        assert all(0 <= line["processor_seconds"] for line in lines)
+        return {line["step"]: line["seconds"] for line in lines}
+
+    monkeypatch.setattr(training, "update", slow)
+    with pytest.raises(KeyboardInterrupt):
+        run(out, settings)
+    before = times()
+    assert sorted(before) == [2, 4] and before[4] >= before[2] + 0.02 >= 0.04
+    if damaged:
+        (out / "times.jsonl").write_text("not JSON")
+        before = {}
+    run(out, settings)
+    after = times()
+    assert after.pop(6) >= before.get(4, 0) + 0.02
+    assert after == before
 
 
 COMMAND = [sys.executable, "-m", "feedback", "train", "--d-model", "16", "--n-layers", "1"]
