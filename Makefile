@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab cells bench repository colab clean
+.PHONY: help book test serve lab cells bench results repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench: $(READY) ## race the package against other implementations, on a machine 
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
 	@mkdir -p _build
 	$(BIN)python benchmarks/compare.py --out _build/bench.json
+
+results: $(READY) ## carry out the recorded experiments, all or ONLY="NAME NAME"; goes on after a stop
+	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
+	$(BIN)python experiments/run.py $(ONLY)
 
 repository: $(READY) ## set the public address: make repository URL=https://github.com/OWNER/REPO
 	$(if $(filter undefined,$(origin URL)),$(error say URL=https://github.com/OWNER/REPO, or URL= to remove it))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from feedback import data, timing, training
+from feedback import data, pretrained, timing, training
 from feedback.config import MODELS, Config
 from feedback.language_model import LanguageModel
 from feedback.storage import check_writable, write_atomically
@@ -31,6 +31,10 @@ TASK = (
         lengthen_below=0.3,
     ),
 )
+
+READERS = [
+    name for name in pretrained.NAMES if (pretrained.folder(name) / data.CHARACTERS).exists()
+]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -128,7 +132,13 @@ def add_generate(commands: argparse._SubParsersAction) -> None:
         description="Let a model write; each character is printed as soon as it is drawn.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", required=True, metavar="FOLDER", help="such as OUT/best")
+    parser.add_argument(
+        "--model",
+        default="feedback-kv",
+        metavar="MODEL",
+        help="a folder such as OUT/best, or a model that comes with the package: "
+        f"{' or '.join(READERS)}",
+    )
     parser.add_argument("--prompt", default="\n", metavar="TEXT", help="what comes before")
     parser.add_argument("--length", type=int, default=500, metavar="N", help="characters")
     parser.add_argument("--temperature", type=float, default=0.8, metavar="X")
@@ -139,8 +149,9 @@ def add_generate(commands: argparse._SubParsersAction) -> None:
 
 def generate(options: argparse.Namespace) -> None:
     """Print the prompt, and each character after it as it comes."""
-    model = LanguageModel.load(options.model).to(timing.device())
-    characters = data.Characters.load(options.model)
+    folder = pretrained.folder(options.model) if options.model in READERS else options.model
+    model = LanguageModel.load(folder).float().to(timing.device())
+    characters = data.Characters.load(folder)
     if not options.prompt:
         raise ValueError("the prompt is empty; a model needs at least one character to go on from")
     prompt = characters.encode(options.prompt)[None].to(timing.device())

@@ -1,0 +1,93 @@
+"""Train the models that come with the package, and put them into `feedback/pretrained`.
+
+Two of them read Tiny Shakespeare and saw the same tokens; two track three cups. In a pair the
+feedback model and the parallel model have the same width, depth, batches and learning rate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from feedback import data, timing
+from feedback.data import Characters
+from feedback.language_model import LanguageModel
+from feedback.pretrained import FOLDER, TRAINING
+from feedback.runs import BEST
+from feedback.storage import write_atomically
+from feedback.tasks import TASKS
+from feedback.training import evaluate
+
+TEXT = "--d-model 160 --d-ff 640 --dropout 0.1 --steps 6000"
+S3 = "--task s3 --steps 1600 --evaluate-every 40"
+FLAGS = {
+    "feedback-kv": TEXT,
+    "parallel": f"--model parallel {TEXT}",
+    "s3-feedback-kv": S3,
+    "s3-parallel": f"--model parallel {S3}",
+}
+RUNS = Path("_build") / "pretrained"
+
+
+def command(name: str) -> str:
+    """What trains a model, one thread at work, into a folder of its name."""
+    return f"OMP_NUM_THREADS=1 python -m feedback train --out {name} {FLAGS[name]}"
+
+
+def pretrain() -> None:
+    """Train what is not trained yet, as many at once as there are cores, and pack everything."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(train, FLAGS))
+    for name in FLAGS:
+        pack(name)
+
+
+def train(name: str) -> None:
+    """Carry out the command of a model, or go on with it."""
+    words = shlex.split(command(name))[2:]  # without the variable and `python`
+    subprocess.run(
+        [sys.executable, *words],
+        cwd=RUNS,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def pack(name: str) -> None:
+    """Store the best model of a run in float16, and beside it how it was trained."""
+    run, folder = RUNS / name, FOLDER / name
+    asked = json.loads((run / "run.json").read_bytes())
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    times = json.loads((run / "times.jsonl").read_text().splitlines()[-1])
+    LanguageModel.load(run / BEST).half().save(folder)
+    model, length = LanguageModel.load(folder).float(), asked["settings"]["sequence_length"]
+    if "task" in asked["source"]:
+        source = TASKS[asked["source"]["task"]]
+    else:
+        Characters.load(run / BEST).save(folder)
+        source = data.Text(data.tiny_shakespeare(), length)
+    loss, accuracy = evaluate(model, source.held_out(length))
+    card = {
+        "command": command(name),
+        "machine": timing.machine() | {"threads": 1},
+        "run": asked,
+        "seconds": times["seconds"],
+        "processor_seconds": times["processor_seconds"],
+        "weights": sum(p.numel() for p in model.parameters()),
+        "step": min(log, key=lambda line: line["validation_loss"])["step"],
+        "validation_loss": loss,
+        "accuracy": accuracy,
+        "log": log,
+    }
+    write_atomically(folder / TRAINING, (json.dumps(card) + "\n").encode())
+    print(
+        f"{name}: {card['weights']:,} weights, validation loss {loss:.4f}, accuracy "
+        f"{accuracy:.3f}, trained in {times['seconds'] / 60:.0f} minutes"
+    )

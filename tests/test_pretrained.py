@@ -1,0 +1,91 @@
+"""The models that come with the package: what they are said to be, they are."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from feedback import __main__, data, pretrained
+from feedback.config import Config
+from feedback.tasks import TASKS
+from feedback.training import Settings, evaluate
+
+
+@pytest.mark.parametrize("name", pretrained.NAMES)
+def test_a_stored_model_has_the_loss_that_is_said(name):
+    said = pretrained.training(name)
+    length = said["run"]["settings"]["sequence_length"]
+    if "task" in said["run"]["source"]:
+        source = TASKS[said["run"]["source"]["task"]]
+    else:
+        source = data.Text(data.tiny_shakespeare(), length)
+    assert source.describe() == said["run"]["source"]
+    loss, accuracy = evaluate(pretrained.load(name), source.held_out(length))
+    assert loss == pytest.approx(said["validation_loss"], abs=1e-4)
+    assert accuracy == pytest.approx(said["accuracy"], abs=1e-3)
+    best = min(line["validation_loss"] for line in said["log"])
+    assert loss == pytest.approx(best, abs=5e-3)  # what float16 may cost
+
+
+@pytest.mark.parametrize("name", pretrained.NAMES)
+def test_the_record_says_how_to_train_it_again(name):
+    said = pretrained.training(name)
+    words = re.fullmatch(r"OMP_NUM_THREADS=1 python -m feedback (.*)", said["command"])[1].split()
+    asked = []
+
+    def take(config, settings, source, out, from_parallel):
+        asked.append({"settings": vars(settings), "config": vars(config), "out": str(out)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(__main__.training, "train", take)
+        __main__.main(words)
+    [asked] = asked
+    assert asked["out"] == name
+    assert asked["settings"] == vars(Settings(**said["run"]["settings"]))
+    trained = vars(Config(**said["run"]["config"]))
+    assert {**asked["config"], "n_tokens": trained["n_tokens"]} == trained
+    assert said["log"][-1]["step"] == asked["settings"]["steps"]
+    assert said["seconds"] > 0 and said["machine"]["torch"]
+    if trained["model"] != "parallel":
+        for line in said["log"]:
+            assert len(line["layer_weights"]) == trained["n_layers"] + 1
+            assert sum(line["layer_weights"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_models_are_small_on_disk_and_float32_in_memory():
+    files = [file for file in pretrained.FOLDER.rglob("*") if file.suffix != ".py"]
+    assert sum(file.stat().st_size for file in files if file.is_file()) < 6e6
+    assert pretrained.training("feedback-kv")["weights"] <= 1.2e6
+    for name in pretrained.NAMES:
+        model = pretrained.load(name)
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+        weights = sum(p.numel() for p in model.parameters())
+        assert weights == pretrained.training(name)["weights"]
+
+
+def test_a_pair_saw_the_same_batches():
+    for one, other in (("feedback-kv", "parallel"), ("s3-feedback-kv", "s3-parallel")):
+        one, other = (pretrained.training(name) for name in (one, other))
+        assert one["run"]["source"] == other["run"]["source"]
+        assert one["run"]["settings"] == other["run"]["settings"]
+        assert one["log"][-1]["step"] == other["log"][-1]["step"]
+
+
+def test_the_command_line_knows_them_by_name(capsys):
+    __main__.main(["generate", "--prompt", "ROMEO:", "--length", "40", "--seed", "0"])
+    first = capsys.readouterr().out
+    assert first.startswith("ROMEO:") and len(first) == len("ROMEO:") + 40 + 1
+    __main__.main(["generate", "--model", "feedback-kv", "--prompt", "ROMEO:", "--seed", "0"])
+    assert capsys.readouterr().out.startswith(first[:-1])
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="no model called 'gpt'.*feedback-kv"):
+        pretrained.load("gpt")
+
+
+def test_records_are_json_that_fits_one_line():
+    for name in pretrained.NAMES:
+        text = (pretrained.folder(name) / pretrained.TRAINING).read_text()
+        assert json.loads(text) == pretrained.training(name) and text.count("\n") == 1
