@@ -14,13 +14,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from feedback import data, timing
+from plans import source
+
+from feedback import timing
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 from feedback.pretrained import FOLDER, TRAINING
-from feedback.runs import BEST
+from feedback.runs import BEST, LOG, RUN, TIMES
 from feedback.storage import write_atomically
-from feedback.tasks import TASKS
 from feedback.training import evaluate
 
 TEXT = "--d-model 160 --d-ff 640 --dropout 0.1 --steps 6000"
@@ -41,6 +42,7 @@ def command(name: str) -> str:
 
 def pretrain() -> None:
     """Train what is not trained yet, as many at once as there are cores, and pack everything."""
+    source("text", 1)  # which is Tiny Shakespeare, or an error
     RUNS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(train, FLAGS))
@@ -63,17 +65,15 @@ def train(name: str) -> None:
 def pack(name: str) -> None:
     """Store the best model of a run in float16, and beside it how it was trained."""
     run, folder = RUNS / name, FOLDER / name
-    asked = json.loads((run / "run.json").read_bytes())
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    times = json.loads((run / "times.jsonl").read_text().splitlines()[-1])
+    asked = json.loads((run / RUN).read_bytes())
+    log = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
+    times = json.loads((run / TIMES).read_text().splitlines()[-1])
     LanguageModel.load(run / BEST).half().save(folder)
     model, length = LanguageModel.load(folder).float(), asked["settings"]["sequence_length"]
-    if "task" in asked["source"]:
-        source = TASKS[asked["source"]["task"]]
-    else:
+    if "text" in asked["source"]:
         Characters.load(run / BEST).save(folder)
-        source = data.Text(data.tiny_shakespeare(), length)
-    loss, accuracy = evaluate(model, source.held_out(length))
+    held_out = source(asked["source"].get("task", "text"), length).held_out(length)
+    loss, accuracy = evaluate(model, held_out)
     card = {
         "command": command(name),
         "machine": timing.machine() | {"threads": 1},

@@ -23,15 +23,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from plans import EXPERIMENTS, SEARCH_SEED, Experiment, Variant
+from plans import EXPERIMENTS, SEARCH_SEED, Experiment, Variant, source
 from pretrain import pretrain
+from safetensors import SafetensorError, safe_open
 
-from feedback import data, timing
+from feedback import timing
 from feedback.config import Config
 from feedback.language_model import LanguageModel, evaluating
-from feedback.runs import BEST, LAST
+from feedback.runs import BEST, LAST, LOG, STATE, TIMES
 from feedback.storage import write_atomically
-from feedback.tasks import TASKS, Task
+from feedback.tasks import TASKS
 from feedback.training import Settings, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,20 +63,6 @@ class Run:
     def folder(self) -> Path:
         asked = json.dumps(asdict(self), sort_keys=True)
         return RUNS / hashlib.sha256(asked.encode()).hexdigest()[:16]
-
-
-def source(name: str, length: int) -> data.Text | Task:
-    """The task of this name, or Tiny Shakespeare.
-
-    Raises:
-        ValueError: Tiny Shakespeare is not to be had.
-    """
-    if name != "text":
-        return TASKS[name]
-    corpus = data.tiny_shakespeare()
-    if corpus.source.startswith("NOT"):
-        raise ValueError(corpus.source)
-    return data.Text(corpus, length)
 
 
 def carry_out(run: Run) -> None:
@@ -112,23 +99,22 @@ def read_lines(file: Path) -> list[dict]:
 
 
 def log(run: Run) -> list[dict]:
-    return read_lines(run.folder / "log.jsonl")
+    return read_lines(run.folder / LOG)
 
 
 def seconds(run: Run) -> list[float]:
     """Processor seconds of training at each line of the log."""
-    times = {line["step"]: line["processor_seconds"] for line in read_times(run)}
-    return [times.get(line["step"], 0.0) for line in log(run)]
-
-
-def read_times(run: Run) -> list[dict]:
-    return read_lines(run.folder / "times.jsonl")
+    times = read_lines(run.folder / TIMES)
+    at = {0: 0.0} | {line["step"]: line["processor_seconds"] for line in times}
+    return [at[line["step"]] for line in log(run)]
 
 
 def finished(run: Run) -> bool:
+    """Whether the last checkpoint is that of the last step."""
     try:
-        return log(run)[-1]["step"] == run.settings.steps
-    except (OSError, IndexError):
+        with safe_open(run.folder / LAST / STATE, "pt") as file:
+            return json.loads(file.metadata()["state"])["step"] == run.settings.steps
+    except (OSError, SafetensorError):
         return False
 
 
@@ -143,17 +129,17 @@ def record(name: str, experiment: Experiment) -> dict:
     chosen: dict[str, dict] = {}
     rows = []
 
-    def make(variant: Variant, changes: dict, seed: int) -> Run:
+    def run_of(variant: Variant, changes: dict, seed: int) -> Run:
         settings = replace(variant.settings, **changes, seed=seed)
         parallel = None
         if variant.after is not None:
             before = next(v for v in experiment.variants if v.name == variant.after)
-            parallel = (make(before, chosen[before.name], seed).folder / BEST).as_posix()
+            parallel = (run_of(before, chosen[before.name], seed).folder / BEST).as_posix()
         return Run(variant.source, variant.config, settings, parallel)
 
     for variants in by_stages(experiment):
         tried = {
-            v.name: [make(v, changes, SEARCH_SEED) for changes in experiment.search]
+            v.name: [run_of(v, changes, SEARCH_SEED) for changes in experiment.search]
             for v in variants
         }
         carry_out_all(
@@ -168,7 +154,7 @@ def record(name: str, experiment: Experiment) -> dict:
             name: experiment.search[losses.index(min(losses))] for name, losses in ends.items()
         }
         runs = {
-            v.name: [make(v, chosen[v.name], seed) for seed in experiment.seeds] for v in variants
+            v.name: [run_of(v, chosen[v.name], seed) for seed in experiment.seeds] for v in variants
         }
         carry_out_all(
             {f"{v.name}, seed {run.settings.seed}": run for v in variants for run in runs[v.name]}
@@ -260,6 +246,17 @@ def measure(name: str) -> None:
     write_atomically(file, json.dumps(found | json.loads(file.read_bytes()), indent=1).encode())
 
 
+def make(name: str) -> None:
+    """Carry out and record what `NAMES` calls so."""
+    if name in EXPERIMENTS:
+        print(f"{name}: {EXPERIMENTS[name].question}", flush=True)
+        keep(name, record(name, EXPERIMENTS[name]))
+    elif name == "pretrained":
+        pretrain()
+    else:
+        measure(name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("only", nargs="*", metavar="NAME", help=f"among: {', '.join(NAMES)}")
@@ -267,14 +264,11 @@ def main() -> None:
     if unknown := sorted({*options.only} - {*NAMES}):
         parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     os.chdir(ROOT)
-    for name in options.only or NAMES:
-        if name in EXPERIMENTS:
-            print(f"{name}: {EXPERIMENTS[name].question}", flush=True)
-            keep(name, record(name, EXPERIMENTS[name]))
-        elif name == "pretrained":
-            pretrain()
-        else:
-            measure(name)
+    try:
+        for name in options.only or NAMES:
+            make(name)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -52,14 +52,21 @@ class Composition(Task):
     With n = 2 the tokens are "leave" and "swap", and the product is the parity of the swaps.
     The baseline answers with the last permutation alone.
 
+    Args:
+        swaps: draw only permutations that swap two things or none; every product comes up all the
+            same, and there are fewer single steps to learn.
+
     Attributes:
+        moves: the tokens that inputs are drawn from.
         product: (n!, n!), [a, b] is the permutation "first a, then b".
     """
 
-    def __init__(self, name: str, n: int):
+    def __init__(self, name: str, n: int, swaps: bool = False):
         self.name = name
         elements = torch.tensor(list(permutations(range(n))))  # (n!, n): x goes to elements[a, x]
         self.words = tuple("".join(map(str, p)) for p in elements.tolist())
+        moved = (elements != torch.arange(n)).sum(-1)
+        self.moves = (moved <= (2 if swaps else n)).nonzero().flatten()
         composed = elements[:, elements].transpose(0, 1)  # (n!, n!, n): x goes to b[a[x]]
         digits = n ** torch.arange(n - 1, -1, -1)
         self.product = torch.searchsorted((elements * digits).sum(-1), (composed * digits).sum(-1))
@@ -68,7 +75,8 @@ class Composition(Task):
         self, batch_size: int, length: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Inputs and labels, both (B, T)."""
-        inputs = torch.randint(self.n_tokens, (batch_size, length), generator=generator)
+        drawn = torch.randint(len(self.moves), (batch_size, length), generator=generator)
+        inputs = self.moves[drawn]
         state, labels = torch.zeros(batch_size, dtype=torch.int64), torch.empty_like(inputs)
         for t in range(length):
             labels[:, t] = state = self.product[state, inputs[:, t]]
@@ -177,6 +185,7 @@ TASKS = {
         Composition("parity", 2),
         Composition("s3", 3),
         Composition("s5", 5),
+        Composition("s5-swaps", 5, swaps=True),
         Program("program3", 3),
         Program("program5", 5),
     )

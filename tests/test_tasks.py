@@ -18,7 +18,7 @@ def test_parity_is_the_number_of_ones_so_far_modulo_two():
     torch.testing.assert_close(labels, inputs.cumsum(1) % 2)
 
 
-@pytest.mark.parametrize(("name", "n"), [("s3", 3), ("s5", 5)])
+@pytest.mark.parametrize(("name", "n"), [("s3", 3), ("s5", 5), ("s5-swaps", 5)])
 def test_labels_of_permutations_are_products_of_permutation_matrices(name, n):
     task = TASKS[name]
     assert task.words == tuple("".join(map(str, p)) for p in permutations(range(n)))
@@ -38,6 +38,16 @@ def test_every_permutation_is_drawn_about_equally_often():
     for tokens in (inputs, labels):
         counts = torch.bincount(tokens.flatten(), minlength=120)
         assert counts.min() > 350 and counts.max() < 650  # 500 on average, 22 the deviation
+
+
+def test_swaps_are_all_that_is_drawn_and_reach_every_permutation():
+    task = TASKS["s5-swaps"]
+    inputs, labels = task.batch(1000, 60, generator())
+    drawn = [task.words[token] for token in inputs.unique()]
+    assert len(drawn) == 11 and drawn[0] == "01234"
+    assert all(sum(a != b for a, b in zip(word, "01234", strict=True)) == 2 for word in drawn[1:])
+    assert len(labels.unique()) == 120
+    assert len(TASKS["s5"].moves) == 120
 
 
 def interpret(words: list[str]) -> dict[int, str]:
