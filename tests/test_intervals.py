@@ -1,0 +1,26 @@
+"""The interval of a mean holds what it says."""
+
+import pytest
+import torch
+
+from feedback.intervals import T_95, interval
+
+
+@pytest.mark.parametrize("n", sorted(T_95))
+def test_95_of_100_intervals_hold_the_mean(n):
+    generator = torch.Generator().manual_seed(n)
+    samples = (3 + 2 * torch.randn(4000, n, generator=generator, dtype=torch.double)).tolist()
+    held = sum(low <= 3 <= high for _, low, high in map(interval, samples))
+    assert 0.937 < held / 4000 < 0.963  # 0.0034 is the deviation
+
+
+def test_the_interval_is_around_the_mean():
+    middle, low, high = interval([1.0, 2.0, 3.0])
+    assert middle == 2 and high - middle == pytest.approx(middle - low)
+    assert high == pytest.approx(2 + 4.303 / 3**0.5)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 11])
+def test_too_few_or_too_many_values_are_refused(values):
+    with pytest.raises(ValueError, match=f"there are {len(values)} values"):
+        interval(values)
