@@ -165,8 +165,7 @@ def record(name: str, experiment: Experiment) -> dict:
                     "name": v.name,
                     "source": v.source,
                     "after": v.after,
-                    "config": asdict(v.config),
-                    "weights": weights(runs[v.name][0]),
+                    **sizes(runs[v.name][0]),
                     "settings": asdict(v.settings),
                     "search": [
                         {"changes": changes, "validation_loss": loss}
@@ -185,8 +184,10 @@ def record(name: str, experiment: Experiment) -> dict:
     }
 
 
-def weights(run: Run) -> int:
-    return sum(p.numel() for p in LanguageModel.load(run.folder / LAST).parameters())
+def sizes(run: Run) -> dict:
+    """The trained model's config, with the vocabulary of what it was trained on, and its size."""
+    model = LanguageModel.load(run.folder / LAST)
+    return {"config": asdict(model.config), "weights": sum(p.numel() for p in model.parameters())}
 
 
 def result(run: Run, length: int | None) -> dict:
