@@ -1,5 +1,6 @@
 """The Python half of the widgets. tests/pages opens the JavaScript half in a browser."""
 
+import base64
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import torch
 from bs4 import BeautifulSoup
 
 from feedback.widgets import LayerMemoryWeights
+from feedback.widgets.base import element
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUTS = [[1.0, -2.0], [0.5, 0.0], [4.0, 8.0]]
@@ -129,6 +131,14 @@ def test_in_the_book_the_text_says_what_the_picture_shows(static_output):
     assert static_output["text/plain"] == sentence
     place = BeautifulSoup(static_output["text/html"], "html.parser")
     assert place.p.text == sentence
+
+
+def test_a_buffer_stands_beside_the_state_and_comes_back_whole():
+    page = BeautifulSoup(element("name", {"a": bytes(range(256)), "b": 1}, "text"), "html.parser")
+    state, buffer = page.find_all("script")
+    assert json.loads(state.string) == {"b": 1}
+    assert base64.b64decode(buffer.string) == bytes(range(256))
+    assert buffer["data-trait"] == "a"
 
 
 def test_in_the_book_the_output_holds_no_code_that_a_cache_could_keep(static_output):

@@ -12,17 +12,25 @@ import importlib.metadata
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "feedback"
 WIDGETS = PACKAGE / "widgets"
 
+sys.path.insert(0, str(ROOT))
+os.environ["FEEDBACK_BOOK_STATIC"] = "1"  # inherited by the kernels that this build starts
+from feedback.widgets import base  # noqa: E402
+
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 # The component for TeX in, HTML out, its fonts, and the TeX extensions it loads when first used.
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts/woff-v2/", "input/tex/extensions/")
 
 WIDGET_ON_PAGE = re.compile(r'<div class="feedback-widget" data-widget="(\w+)">')
+BUFFER_ON_PAGE = re.compile(
+    r'(<script type="application/base64" data-trait="\w+" data-hash="(\w+)">)([^<]+)(</script>)'
+)
 
 
 def setup(app):
@@ -33,13 +41,13 @@ def setup(app):
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_widgets)
     app.connect("html-page-context", load_widgets)
+    app.connect("html-page-context", take_out_buffers)
     app.connect("html-page-context", mend_bibliography)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def prepare_kernels():
-    """Set what kernels started by this build inherit."""
-    os.environ["FEEDBACK_BOOK_STATIC"] = "1"
+    """Set what kernels started by this build inherit, beside FEEDBACK_BOOK_STATIC."""
     python_path = [str(ROOT), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, python_path))
     # Without "_" (which a shell sets) labml takes itself to be in PyCharm and prints ipywidgets.
@@ -89,11 +97,11 @@ def copy_widgets(app):
     if app.builder.format != "html":
         return
     for module in WIDGETS.glob("*.js"):
-        source = json.dumps(module.read_text("utf-8"))
-        script = f"registerFeedbackWidget({json.dumps(module.stem)}, {source});\n"
-        write(static_folder(app) / "widgets" / module.name, script.encode())
-    for style in WIDGETS.glob("*.css"):
-        write(static_folder(app) / "widgets" / style.name, style.read_bytes())
+        name, folder = module.stem, static_folder(app) / "widgets"
+        if name != "base":
+            script = f"registerFeedbackWidget({json.dumps(name)}, {json.dumps(base.script(name))});"
+            write(folder / f"{name}.js", script.encode())
+            write(folder / f"{name}.css", base.style(name).encode())
 
 
 def load_widgets(app, pagename, templatename, context, doctree):
@@ -104,6 +112,19 @@ def load_widgets(app, pagename, templatename, context, doctree):
     for name in names:
         app.add_js_file(f"widgets/{name}.js", loading_method="defer")
         app.add_css_file(f"widgets/{name}.css")
+
+
+def take_out_buffers(app, pagename, templatename, context, doctree):
+    """Move the large buffers of a page's widgets into files that load when a widget comes near."""
+
+    def take_out(match):
+        start, name, content, end = match.groups()
+        script = f"registerFeedbackBuffer({json.dumps(name)}, {json.dumps(content)});"
+        write(static_folder(app) / "buffers" / f"{name}.js", script.encode())
+        return start + end
+
+    if "body" in context:
+        context["body"] = BUFFER_ON_PAGE.sub(take_out, context["body"])
 
 
 def mend_bibliography(app, pagename, templatename, context, doctree):

@@ -2,13 +2,18 @@
 //
 // The page loads this file and then, for each kind of widget on it, _static/widgets/NAME.js, which
 // hands over the module's source text (book/_ext/offline.py writes those files). A module cannot be
-// loaded from file://, but its text can be imported through a blob URL, as anywidget does.
+// loaded from file://, but its text can be imported through a blob URL, as anywidget does. For the
+// same reason a buffer is a script, _static/buffers/HASH.js, loaded when its widget comes near.
 
 (() => {
   const sources = new Map();
   const modules = new Map();
+  const buffers = new Map(); // hash -> promise of a DataView
+  const arrived = new Map(); // hash -> base64, from a script until its buffer is made
+  const folder = new URL(".", document.currentScript.src);
 
   window.registerFeedbackWidget = (name, source) => sources.set(name, source);
+  window.registerFeedbackBuffer = (hash, content) => arrived.set(hash, content);
   document.addEventListener("DOMContentLoaded", startWhenNear);
 
   function startWhenNear() {
@@ -29,6 +34,9 @@
   async function start(place) {
     try {
       const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
+      for (const { dataset } of place.querySelectorAll("script[data-hash]")) {
+        state[dataset.trait] = await loadBuffer(dataset.hash);
+      }
       const widget = await importWidget(place.dataset.widget);
       const model = createModel(state);
       const el = document.createElement("div");
@@ -54,6 +62,28 @@
       modules.set(name, import(url).then((module) => module.default));
     }
     return modules.get(name);
+  }
+
+  function loadBuffer(hash) {
+    if (!buffers.has(hash)) {
+      const loaded = new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = new URL(`buffers/${hash}.js`, folder);
+        script.onload = resolve;
+        script.onerror = () => reject(new Error(`${script.src} did not load`));
+        document.head.append(script);
+      });
+      buffers.set(hash, loaded.then(() => viewOf(hash)));
+    }
+    return buffers.get(hash);
+  }
+
+  function viewOf(hash) {
+    const text = atob(arrived.get(hash));
+    arrived.delete(hash);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    return new DataView(bytes.buffer);
   }
 
   // The part of an anywidget model that widgets of this book use; there is no kernel to save to.

@@ -5,42 +5,95 @@ elsewhere. There a widget is one `<div>` with its state as JSON, which the page'
 `book/_static/widgets.js` brings to life with the same JavaScript that runs beside a kernel.
 
 The book's build says which of the two it wants with the environment variable FEEDBACK_BOOK_STATIC.
+
+A widget `NAME` is three files: NAME.py with its class, NAME.js, whose default export has a function
+`render({ model, el })`, and NAME.css. What all widgets share stands in base.js and base.css, which
+are put before them: a module that is handed over as text can import no file.
 """
 
+import base64
+import hashlib
 import html
 import json
 import os
+from pathlib import Path
 
 import traitlets
+
+HERE = Path(__file__).parent
+
+
+def script(name: str) -> str:
+    """The JavaScript module of a widget, as text."""
+    return "\n".join((HERE / f"{part}.js").read_text("utf-8") for part in ("base", name))
+
+
+def style(name: str) -> str:
+    """The style sheet of a widget, as text."""
+    return "\n".join((HERE / f"{part}.css").read_text("utf-8") for part in ("base", name))
+
+
+def sources(file: str) -> tuple[str, str]:
+    """A widget class's `_esm` and `_css`, from the `__file__` of its module."""
+    name = Path(file).stem
+    return script(name), style(name)
 
 
 class StaticWidget(traitlets.HasTraits):
     """A widget as HTML. It must not be an ipywidget: that would write widget state into the page.
 
-    A subclass names its JavaScript in `_esm` (a path), tags what the page needs with `sync=True`,
+    A subclass stands in a module of the widget's name, tags what the page needs with `sync=True`,
     and says in `describe()` what its picture shows. The page holds only the name of the JavaScript:
     the build copies the file, so a cached notebook never shows an old version of it.
+
+    A value of type bytes is a buffer: the build moves it into a file of its own, which the page
+    loads when the widget comes near. JavaScript sees a DataView in either life.
     """
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
         state = {name: getattr(self, name) for name in self.trait_names(sync=True)}
         text = self.describe()
-        return {"text/plain": text, "text/html": _element(self._esm.stem, state, text)}
+        name = type(self).__module__.rpartition(".")[2]
+        return {"text/plain": text, "text/html": element(name, state, text)}
 
 
-def _element(name: str, state: dict, text: str) -> str:
+def element(name: str, state: dict, text: str) -> str:
     """The `<div>` of a widget; `text` is what a reader without JavaScript, or of a print, sees."""
+    buffers = {trait: value for trait, value in state.items() if isinstance(value, bytes)}
+    rest = {trait: value for trait, value in state.items() if trait not in buffers}
     # "<" is escaped because "</script>" in a label would otherwise end the JSON early.
-    state_json = json.dumps(state, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
-    return (
-        f'<div class="feedback-widget" data-widget="{html.escape(name)}">\n'
-        f"<p>{html.escape(text)}</p>\n"
-        f'<script type="application/json">{state_json}</script>\n'
-        "</div>"
-    )
+    state_json = json.dumps(rest, sort_keys=True, allow_nan=False).replace("<", "\\u003c")
+    lines = [
+        f'<div class="feedback-widget" data-widget="{html.escape(name)}">',
+        f"<p>{html.escape(text)}</p>",
+        f'<script type="application/json">{state_json}</script>',
+        *(buffer_element(trait, value) for trait, value in sorted(buffers.items())),
+        "</div>",
+    ]
+    return "\n".join(lines)
+
+
+def buffer_element(trait: str, value: bytes) -> str:
+    """A buffer as the notebook's output holds it; `book/_ext/offline.py` takes out its content."""
+    digest = hashlib.sha256(value).hexdigest()[:16]
+    content = base64.b64encode(value).decode()
+    attributes = f'type="application/base64" data-trait="{html.escape(trait)}" data-hash="{digest}"'
+    return f"<script {attributes}>{content}</script>"
 
 
 if os.environ.get("FEEDBACK_BOOK_STATIC") == "1":
     Widget = StaticWidget
 else:
-    from anywidget import AnyWidget as Widget  # noqa: F401
+    from anywidget import AnyWidget
+
+    class Widget(AnyWidget):
+        """An anywidget that a viewer of plain text sees as the sentence of `describe()`.
+
+        Attributes:
+            has_kernel: tells the JavaScript that what it sets is heard.
+        """
+
+        has_kernel = traitlets.Bool(True, read_only=True).tag(sync=True)
+
+        def __repr__(self) -> str:
+            return self.describe()

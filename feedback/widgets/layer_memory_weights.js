@@ -3,29 +3,21 @@
 // outputs[l] is the output of layer l (0 is the embedding); weights[l] >= 0, and they sum to 1.
 // Beside a kernel `model` is an anywidget model; in the built book, the one of _static/widgets.js.
 
-export default { render };
-
-function render({ model, el }) {
+export default widget(({ model, el }) => {
   let showWeights;
-  const draw = () => {
+  const draw = guarded(el, () => {
     const { picture, show } = buildPicture(model);
     el.replaceChildren(picture);
     showWeights = show;
     showWeights();
-  };
-  const drawOrSayWhy = messageOnError(el, draw);
-  const showOrSayWhy = messageOnError(el, () => showWeights());
-
-  drawOrSayWhy();
-  model.on("change:outputs", drawOrSayWhy);
-  model.on("change:labels", drawOrSayWhy);
-  model.on("change:weights", showOrSayWhy);
-  return () => {
-    model.off("change:outputs", drawOrSayWhy);
-    model.off("change:labels", drawOrSayWhy);
-    model.off("change:weights", showOrSayWhy);
-  };
-}
+  });
+  draw();
+  const offs = [
+    onChange(model, ["outputs", "labels"], draw),
+    onChange(model, ["weights"], guarded(el, () => showWeights())),
+  ];
+  return () => offs.forEach((off) => off());
+});
 
 // ---- numbers ----
 
@@ -54,11 +46,11 @@ function buildPicture(model) {
     model.save_changes();
   };
 
-  const sliders = labels.map((label, l) => {
-    const onInput = (event) =>
-      setWeights(withWeight(model.get("weights"), l, Number(event.target.value)));
-    return slider(`weight of ${label}`, onInput);
-  });
+  const sliders = labels.map((label, l) =>
+    slider(`weight of ${label}`, {}, (value) =>
+      setWeights(withWeight(model.get("weights"), l, value)),
+    ),
+  );
   const numbers = labels.map(() => element("data", { className: "weight" }));
   const lines = labels.map((label, l) => {
     const strip = stripOfCells(outputs[l].length);
@@ -69,18 +61,13 @@ function buildPicture(model) {
 
   const memory = stripOfCells(outputs[0].length);
   const formula = element("p", { className: "formula" });
-  const sentence = element("p", { className: "sentence", ariaLive: "polite" });
-  const writeSentence = afterPause(() => {
-    sentence.textContent = describe(labels, model.get("weights"));
-  });
+  const sentence = liveSentence(describe(labels, model.get("weights")));
+  const equal = button("Equal weights", () => setWeights(labels.map(() => 1 / labels.length)));
 
-  const equal = element("button", { type: "button", textContent: "Equal weights" });
-  equal.addEventListener("click", () => setWeights(labels.map(() => 1 / labels.length)));
-
-  const picture = element(
-    "div",
-    { className: "layer-memory-weights", role: "group", ariaLabel: "Layer weights of the memory" },
-    element("div", { className: "top" }, equal, legend(largest)),
+  const picture = frame(
+    "layer-memory-weights",
+    "Layer weights of the memory",
+    element("div", { className: "controls" }, equal, legend(largest)),
     ...lines,
     element("div", { className: "line memory" }, name("memory", term("m")), formula, memory),
     sentence,
@@ -96,17 +83,9 @@ function buildPicture(model) {
     });
     paint(memory, mixture(outputs, weights), largest, "memory");
     formula.replaceChildren(...formulaOf(weights));
-    writeSentence();
+    sentence.say(describe(labels, weights));
   };
-  sentence.textContent = describe(labels, model.get("weights"));
   return { picture, show };
-}
-
-function slider(label, onInput) {
-  const input = element("input", { type: "range", min: 0, max: 1, step: 0.01, ariaLabel: label });
-  input.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys for itself
-  input.addEventListener("input", onInput);
-  return input;
 }
 
 function stripOfCells(count) {
@@ -117,7 +96,7 @@ function stripOfCells(count) {
 
 // Colours each cell by its value: the style sheet mixes the colour from the sign and the share.
 function paint(strip, values, largest, label) {
-  const [lowest, highest] = [Math.min(...values), Math.max(...values)].map(short);
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)].map((value) => short(value));
   strip.ariaLabel = `${label}: ${values.length} features, from ${lowest} to ${highest}`;
   values.forEach((value, i) => {
     const cell = strip.children[i];
@@ -155,39 +134,7 @@ function legend(largest) {
 
 // ---- words ----
 
-const percent = (weight) => Math.round(100 * weight);
-const short = (value) => String(Number(value.toPrecision(4))).replace("-", "\u2212");
-
 function describe(labels, weights) {
   const parts = labels.map((label, l) => `${percent(weights[l])}\u00a0% ${label}`);
   return `Memory: ${parts.join(", ")}.`;
-}
-
-// ---- page ----
-
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
-// While a slider is dragged the sentence waits, so that a screen reader does not read every step.
-function afterPause(action, milliseconds = 250) {
-  let timer;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(action, milliseconds);
-  };
-}
-
-// Wherever the widget runs, what goes wrong is said in its place.
-function messageOnError(el, action) {
-  return () => {
-    try {
-      action();
-    } catch (error) {
-      el.replaceChildren(`This widget could not be drawn: ${error.message}`);
-      console.error(error);
-    }
-  };
 }

@@ -1,13 +1,12 @@
 """The memory vector of one step as a weighted sum of what each layer put out (chapter 4)."""
 
 import math
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 import traitlets
 
-from .base import Widget
+from .base import Widget, sources
 
 # Weights computed in half precision, or rounded by hand, may miss 1 by this much.
 SUM_TOLERANCE = 1e-3
@@ -26,8 +25,7 @@ class LayerMemoryWeights(Widget):
     A ValueError says what is wrong with a value.
     """
 
-    _esm = pathlib.Path(__file__).with_suffix(".js")
-    _css = pathlib.Path(__file__).with_suffix(".css")
+    _esm, _css = sources(__file__)
 
     # `Any`, because the checks below accept arrays and tensors too; what is kept is a list.
     outputs = traitlets.Any().tag(sync=True)

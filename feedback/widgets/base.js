@@ -1,0 +1,159 @@
+// What all widgets share. It stands before each widget's own code, in the same module.
+
+// ---- page ----
+
+// A new element. Properties are set as such; `data` and `style` hold data-… and style properties.
+function element(tag, { data = {}, style = {}, ...properties } = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  Object.assign(node.dataset, data);
+  for (const [name, value] of Object.entries(style)) node.style.setProperty(name, value);
+  node.append(...children);
+  return node;
+}
+
+// A new element of a drawing; its attributes are those of SVG.
+function drawing(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+// The outermost element of a widget: base.css gives it its colours. `label` says what it is.
+function frame(name, label, ...children) {
+  return element("div", { className: `feedback-view ${name}`, role: "group", ariaLabel: label }, ...children);
+}
+
+// Calls `action(width)` whenever the width of `node` changes, and once at first.
+function onWidth(node, action) {
+  let last;
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    const width = Math.round(contentRect.width);
+    if (width > 0 && width !== last) action((last = width));
+  });
+  observer.observe(node);
+  return () => observer.disconnect();
+}
+
+const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// ---- life ----
+
+// A widget whose picture is drawn by draw({ model, el }), which may return a function that ends it.
+// What goes wrong is said in the widget's place, wherever it runs.
+function widget(draw) {
+  return {
+    render({ model, el }) {
+      let end;
+      guarded(el, () => (end = draw({ model, el })))();
+      return () => end?.();
+    },
+  };
+}
+
+// `action`, with a message in the place of the widget if it fails, also if it fails later.
+function guarded(el, action) {
+  const say = (error) => {
+    const message = element("p", { className: "feedback-widget-error", role: "alert" });
+    message.textContent = `This widget could not be drawn: ${error.message}`;
+    el.replaceChildren(message);
+    console.error(error);
+  };
+  return (...given) => {
+    try {
+      const result = action(...given);
+      return result instanceof Promise ? result.catch(say) : result;
+    } catch (error) {
+      say(error);
+    }
+  };
+}
+
+// Calls `action` when one of the traits changes; returns a function that stops that.
+function onChange(model, names, action) {
+  const events = names.map((name) => `change:${name}`);
+  events.forEach((event) => model.on(event, action));
+  return () => events.forEach((event) => model.off(event, action));
+}
+
+// ---- controls ----
+
+// JupyterLab takes arrow keys for itself unless the element that has the focus says otherwise.
+function keepKeys(control) {
+  control.dataset.lmSuppressShortcuts = "true";
+  return control;
+}
+
+// A slider over min..max; `onInput` is given its value.
+function slider(label, { min = 0, max = 1, step = 0.01, value = min }, onInput) {
+  const input = element("input", { type: "range", min, max, step, ariaLabel: label });
+  input.value = value;
+  input.addEventListener("input", () => onInput(Number(input.value)));
+  return keepKeys(input);
+}
+
+function button(text, onClick) {
+  const node = element("button", { type: "button", textContent: text });
+  node.addEventListener("click", onClick);
+  return keepKeys(node);
+}
+
+// A labelled menu of [value, text] pairs; `onInput` is given the value that was chosen, as text.
+function menu(label, options, value, onInput) {
+  const select = element("select", {}, ...options.map(([value, text]) => new Option(text, value)));
+  select.value = value;
+  select.addEventListener("change", () => onInput(select.value));
+  const node = element("label", { className: "control" }, `${label} `, keepKeys(select));
+  return Object.assign(node, { select });
+}
+
+// A slider over the steps 0..count-1 with a button that plays them. `show` is given the step.
+function player(label, { count, value = 0, perSecond = 4 }, show) {
+  let timer;
+  const stop = () => {
+    clearInterval(timer);
+    timer = undefined;
+    play.textContent = "Play";
+  };
+  const go = (step) => {
+    input.value = step;
+    show(step);
+  };
+  const input = slider(label, { max: count - 1, step: 1, value }, (step) => {
+    stop();
+    show(step);
+  });
+  const advance = () => {
+    const step = Number(input.value);
+    if (!input.isConnected || step >= count - 1) return stop();
+    go(step + 1);
+  };
+  const play = button("Play", () => {
+    if (timer !== undefined) return stop();
+    if (Number(input.value) >= count - 1) go(0);
+    timer = setInterval(advance, 1000 / perSecond);
+    play.textContent = "Pause";
+  });
+  const node = element("div", { className: "player" }, play, input);
+  return Object.assign(node, { input, go, stop });
+}
+
+// A sentence that a screen reader speaks when it has changed. While a slider is dragged it waits, so
+// that not every step is read. `say(text)` changes it.
+function liveSentence(text, milliseconds = 250) {
+  let timer;
+  const node = element("p", { className: "sentence", ariaLive: "polite", textContent: text });
+  const say = (text) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (node.textContent = text), milliseconds);
+  };
+  return Object.assign(node, { say });
+}
+
+// ---- numbers ----
+
+const percent = (share) => Math.floor(100 * share + 0.5);
+const withMinus = (text) => text.replace("-", "\u2212");
+const short = (value, digits = 4) => withMinus(String(Number(value.toPrecision(digits))));
+
+// ---- this widget ----
