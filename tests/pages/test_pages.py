@@ -2,10 +2,21 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from chromium import find_chromium
+from looking import (
+    LAPTOP,
+    PAGES,
+    PHONE,
+    ROOT,
+    color_of,
+    contrast,
+    drag,
+    scrolls_sideways,
+    state_of,
+    widgets_of,
+)
 
 from feedback.widgets import LayerMemoryWeights
 
@@ -15,16 +26,11 @@ if find_chromium() is None:
         allow_module_level=True,
     )
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
 FIRST_PAGE = PAGES[0]
 
 WIDGET_PAGE = "notebooks/04-feedback-memory"
 WIDGET = ".feedback-widget[data-widget=layer_memory_weights]"
 WIDGET_SCRIPT = "_static/widgets/layer_memory_weights.js"
-
-PHONE = {"width": 375, "height": 800}
-LAPTOP = {"width": 1280, "height": 800}
 
 
 # ---- every page ----
@@ -87,16 +93,6 @@ def test_the_front_door_leads_to_the_first_page(browser, addresses, scheme):
         page.wait_for_url(f"**/{FIRST_PAGE}.html", timeout=5000)
 
 
-def widgets_of(page):
-    return page.locator(".feedback-widget")
-
-
-def scrolls_sideways(page) -> bool:
-    return page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
-
-
 # ---- the weights of the layers ----
 
 
@@ -104,10 +100,6 @@ def scrolls_sideways(page) -> bool:
 def widget(open_page):
     with open_page(WIDGET_PAGE, viewport=LAPTOP) as visit:
         yield visit.page.locator(WIDGET).first
-
-
-def state_of(widget) -> dict:
-    return json.loads(widget.locator("script").text_content())
 
 
 def shown_weights(widget) -> list[float]:
@@ -131,18 +123,6 @@ def with_one_weight_set(weights: list[float], index: int, value: float) -> list[
     others = sum(weights) - weights[index]
     scaled = [weight * (1 - value) / others for weight in weights]
     return [*scaled[:index], value, *scaled[index + 1 :]]
-
-
-def drag(widget, index: int, to: float):
-    """Drag a slider's thumb to a part of its track, as a hand would."""
-    slider = widget.locator("input[type=range]").nth(index)
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    mouse, middle = widget.page.mouse, box["y"] + box["height"] / 2
-    mouse.move(box["x"] + box["width"] * float(slider.input_value()), middle)
-    mouse.down()
-    mouse.move(box["x"] + box["width"] * to, middle, steps=5)
-    mouse.up()
 
 
 def test_dragging_one_weight_scales_the_others(widget):
@@ -226,25 +206,6 @@ def blue_to_yellow(element) -> float:
     color = element.evaluate("(element) => getComputedStyle(element).backgroundColor")
     lightness, red, yellow = re.fullmatch(r"oklab\((\S+) (\S+) (\S+)\)", color).groups()
     return float(yellow)
-
-
-def color_of(element, css_property: str) -> list[int]:
-    style = f"(element) => getComputedStyle(element).getPropertyValue('{css_property}')"
-    return [int(number) for number in re.findall(r"\d+", element.evaluate(style))[:3]]
-
-
-def contrast(color: list[int], other: list[int]) -> float:
-    """Contrast ratio as WCAG 2 defines it: from 1 to 21, and 4.5 for text."""
-
-    def luminance(color):
-        parts = [part / 255 for part in color]
-        red, green, blue = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-        ]
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    dark, light = sorted([luminance(color), luminance(other)])
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_without_javascript_text_stands_in_its_place(open_page):
