@@ -47,9 +47,10 @@ def browser():
 
 @dataclass
 class Visit:
-    """An open page, and what went wrong on it: requests to elsewhere, errors, missing files."""
+    """An open page, what it loaded, what it asked for elsewhere, its errors and missing files."""
 
     page: object
+    loaded: set[str] = field(default_factory=set)
     foreign: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -81,6 +82,7 @@ def open_page(browser, addresses):
             elif script is not None:
                 route.fulfill(body=script, content_type="text/javascript")
             else:
+                visit.loaded.add(url.partition("?")[0])
                 route.continue_()
 
         def note_failed_request(request):

@@ -1,7 +1,11 @@
 """The built book as its readers meet it: in a browser, served or opened as files, offline."""
 
+import gzip
 import json
 import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from chromium import find_chromium
@@ -85,6 +89,22 @@ def test_page_fits_a_phone(visit):
     visit.page.set_viewport_size(PHONE)
     assert not scrolls_sideways(visit.page)
     visit.page.set_viewport_size(LAPTOP)
+
+
+def test_page_is_light(visit, book, addresses, scheme):
+    """What a reader waits for, sent as servers send it; a widget's buffers come when it is near."""
+    names = [url.removeprefix(addresses[scheme]) for url in visit.loaded]
+    files = [name for name in names if not name.startswith(("blob:", "data:", "/_static/buffers/"))]
+    sizes = {name: sent_bytes(Path(f"{book}{unquote(name)}")) for name in files}
+    heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:10]
+    assert sum(sizes.values()) < 1.5e6, heaviest
+
+
+@cache
+def sent_bytes(path: Path) -> int:
+    content = path.read_bytes()
+    compressed = path.suffix in {".png", ".jpg", ".woff", ".woff2"}
+    return len(content if compressed else gzip.compress(content, 6))
 
 
 def test_the_front_door_leads_to_the_first_page(browser, addresses, scheme):
