@@ -1,0 +1,215 @@
+"""The widgets in a running JupyterLab: what is set in the page arrives in Python, and back."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+from chromium import find_chromium
+from jupyter_client import BlockingKernelClient
+from looking import LAPTOP, ROOT, drag
+
+if find_chromium() is None:
+    pytest.skip(
+        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
+        allow_module_level=True,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A widget made by `code`; each act in the page leads to a value in Python.
+
+    `acts` pairs what is done to the widget's element with the value that `trait` then has. Set to
+    `value` in Python, the widget then holds the text `shown`.
+    """
+
+    code: str
+    trait: str
+    acts: list[tuple[Callable, object]]
+    value: object
+    shown: str
+
+    @property
+    def name(self) -> str:
+        return self.code.partition("(")[0]
+
+
+CASES = [
+    Case(
+        code="LayerMemoryWeights([[1, -2], [0.5, 0], [4, 8]])",
+        trait="weights",
+        acts=[
+            (lambda widget: drag(widget, index=1, to=1), [0, 1, 0]),
+            (lambda widget: slider_of(widget).press("ArrowRight"), [0.01, 0.99, 0]),
+        ],
+        value=[0.2, 0.3, 0.5],
+        shown="Memory: 20\N{NO-BREAK SPACE}% embedding, 30\N{NO-BREAK SPACE}% layer 1",
+    ),
+]
+
+
+def slider_of(widget):
+    return widget.locator("input[type=range]").first
+
+
+# ---- JupyterLab ----
+
+SETTINGS = {
+    # All cells stand in the page, also those that are out of sight.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+OPTIONS = [
+    "--no-browser",
+    "--allow-root",
+    "--ip=127.0.0.1",
+    "--port=0",
+    "--IdentityProvider.token=",
+    "--LabApp.expose_app_in_browser=True",
+    "--LabApp.extension_manager=readonly",
+]
+RUN_ALL_CELLS = """async () => {
+    await window.jupyterapp.restored;
+    await window.jupyterapp.shell.currentWidget.context.sessionContext.ready;
+    await window.jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
+
+
+def notebook():
+    cells = ["from feedback.widgets import *\nmade = {}"]
+    cells += [f"made[{case.name!r}] = {case.code}\nmade[{case.name!r}]" for case in CASES]
+    # One widget that cannot be made does not keep the others from being tested.
+    tags = {"tags": ["raises-exception"]}
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+
+
+@contextmanager
+def running_lab(home: Path):
+    """JupyterLab with nothing of this user's; gives its address, and where it keeps its files."""
+    folders = {"HOME": home, "PYTHONPATH": ROOT} | {
+        f"JUPYTER_{name.upper()}_DIR": home / name for name in ("config", "data", "runtime")
+    }
+    environment = {**os.environ, **{name: str(path) for name, path in folders.items()}}
+    environment.pop("FEEDBACK_BOOK_STATIC", None)
+    for name, values in SETTINGS.items():
+        path = home / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    work = home / "work"
+    work.mkdir()
+    nbformat.write(notebook(), work / "widgets.ipynb")
+    command = [sys.executable, "-m", "jupyterlab", *OPTIONS]
+    with open(home / "log", "w") as log:
+        server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
+    try:
+        files = home / "runtime"
+        description = eventually(lambda: next(files.glob("jpserver-*.json"), None), seconds=60)
+        assert description, (home / "log").read_text()
+        yield json.loads(description.read_text())["url"].rstrip("/"), files
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def eventually(look: Callable, seconds: float = 15):
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Lab:
+    """A notebook open in JupyterLab, its kernel, and the addresses elsewhere that it asked for."""
+
+    page: object
+    kernel: BlockingKernelClient
+    foreign: list[str]
+
+    def run(self, code: str, value: str = "None"):
+        """Run code in the notebook's kernel; the value of an expression after it."""
+        asked = self.kernel.execute(code, user_expressions={"value": value})
+        while True:
+            reply = self.kernel.get_shell_msg(timeout=30)
+            if reply["parent_header"].get("msg_id") == asked:
+                break
+        content = reply["content"]
+        assert content["status"] == "ok", content
+        result = content["user_expressions"]["value"]
+        assert result["status"] == "ok", result
+        return ast.literal_eval(result["data"]["text/plain"])
+
+
+@pytest.fixture(scope="module")
+def lab(browser, tmp_path_factory):
+    with running_lab(tmp_path_factory.mktemp("lab")) as (address, files):
+        foreign = []
+
+        def answer(route):
+            url = route.request.url
+            if url.startswith((address, "blob:", "data:")):
+                route.continue_()
+            else:
+                foreign.append(url)
+                route.abort()
+
+        with browser.new_page(viewport=LAPTOP) as page:
+            page.route("**/*", answer)
+            page.goto(f"{address}/lab/tree/widgets.ipynb")
+            page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
+            page.evaluate(RUN_ALL_CELLS)
+            (running,) = json.load(urlopen(f"{address}/api/kernels"))
+            kernel = BlockingKernelClient()
+            kernel.load_connection_file(str(files / f"kernel-{running['id']}.json"))
+            kernel.start_channels()
+            kernel.wait_for_ready(timeout=60)
+            yield Lab(page, kernel, foreign)
+            kernel.stop_channels()
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name)
+def case(request):
+    return request.param
+
+
+@pytest.fixture
+def widget(lab, case):
+    (cell,) = [
+        cell
+        for cell in lab.page.locator(".jp-CodeCell").all()
+        if f"made['{case.name}'] =" in cell.text_content()
+    ]
+    widget = cell.locator(".feedback-view")
+    widget.wait_for(timeout=30_000)
+    return widget
+
+
+def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
+    expression = f"made[{case.name!r}].{case.trait}"
+    for act, value in case.acts:
+        act(widget)
+        eventually(lambda value=value: lab.run("", expression) == pytest.approx(value))
+        assert lab.run("", expression) == pytest.approx(value)
+
+
+def test_what_is_set_in_python_is_shown_in_the_page(lab, case, widget):
+    lab.run(f"made[{case.name!r}].{case.trait} = {case.value!r}")
+    widget.get_by_text(case.shown).first.wait_for()
+
+
+def test_widgets_in_lab_load_nothing_from_elsewhere(lab):
+    assert lab.foreign == []
