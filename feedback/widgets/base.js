@@ -27,9 +27,10 @@ function frame(name, label, ...children) {
 // Calls `action(width)` whenever the width of `node` changes, and once at first.
 function onWidth(node, action) {
   let last;
+  const safely = guardedAt(node, action);
   const observer = new ResizeObserver(([{ contentRect }]) => {
     const width = Math.round(contentRect.width);
-    if (width > 0 && width !== last) action((last = width));
+    if (width > 0 && width !== last) safely((last = width));
   });
   observer.observe(node);
   return () => observer.disconnect();
@@ -45,11 +46,14 @@ function widget(draw) {
   return {
     render({ model, el }) {
       let end;
+      places.set(model, el);
       guarded(el, () => (end = draw({ model, el })))();
       return () => end?.();
     },
   };
 }
+
+const places = new WeakMap(); // model -> the element of its widget
 
 // `action`, with a message in the place of the widget if it fails, also if it fails later.
 function guarded(el, action) {
@@ -69,11 +73,23 @@ function guarded(el, action) {
   };
 }
 
+// The same for an action that begins at `node`, somewhere in a widget.
+function guardedAt(node, action) {
+  const place = () => node.closest(".feedback-view")?.parentNode ?? node;
+  return (...given) => guarded(place(), action)(...given);
+}
+
+// As addEventListener, with a message if the action fails.
+function listen(node, event, action) {
+  node.addEventListener(event, guardedAt(node, action));
+}
+
 // Calls `action` when one of the traits changes; returns a function that stops that.
 function onChange(model, names, action) {
   const events = names.map((name) => `change:${name}`);
-  events.forEach((event) => model.on(event, action));
-  return () => events.forEach((event) => model.off(event, action));
+  const safely = guarded(places.get(model), action);
+  events.forEach((event) => model.on(event, safely));
+  return () => events.forEach((event) => model.off(event, safely));
 }
 
 // ---- controls ----
@@ -88,13 +104,13 @@ function keepKeys(control) {
 function slider(label, { min = 0, max = 1, step = 0.01, value = min }, onInput) {
   const input = element("input", { type: "range", min, max, step, ariaLabel: label });
   input.value = value;
-  input.addEventListener("input", () => onInput(Number(input.value)));
+  listen(input, "input", () => onInput(Number(input.value)));
   return keepKeys(input);
 }
 
 function button(text, onClick) {
   const node = element("button", { type: "button", textContent: text });
-  node.addEventListener("click", onClick);
+  listen(node, "click", onClick);
   return keepKeys(node);
 }
 
@@ -102,7 +118,7 @@ function button(text, onClick) {
 function menu(label, options, value, onInput) {
   const select = element("select", {}, ...options.map(([value, text]) => new Option(text, value)));
   select.value = value;
-  select.addEventListener("change", () => onInput(select.value));
+  listen(select, "change", () => onInput(select.value));
   const node = element("label", { className: "control" }, `${label} `, keepKeys(select));
   return Object.assign(node, { select });
 }
@@ -131,7 +147,7 @@ function player(label, { count, value = 0, perSecond = 4 }, show) {
   const play = button("Play", () => {
     if (timer !== undefined) return stop();
     if (Number(input.value) >= count - 1) go(0);
-    timer = setInterval(advance, 1000 / perSecond);
+    timer = setInterval(guardedAt(input, advance), 1000 / perSecond);
     play.textContent = "Pause";
   });
   const node = element("div", { className: "player" }, play, input);

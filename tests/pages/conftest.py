@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 from chromium import ARGUMENTS, find_chromium
-
-ROOT = Path(__file__).resolve().parents[2]
-BOOK = ROOT / "_build" / "html"
+from looking import BOOK
 
 
 @pytest.fixture(scope="session")

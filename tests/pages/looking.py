@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "_build" / "html"
 PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
 
 PHONE = {"width": 375, "height": 800}
@@ -56,3 +57,67 @@ def contrast(color: list[int], other: list[int]) -> float:
 
     dark, light = sorted([luminance(color), luminance(other)])
     return (light + 0.05) / (dark + 0.05)
+
+
+# Text as it is seen: its colour over all that lies behind its middle, from the page upwards. What
+# lies over a picture or a gradient is left out.
+POOR_CONTRASTS = """(place) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const read = (color) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return canvas.getImageData(0, 0, 1, 1).data;
+    };
+    const over = (color, opacity, [...below]) => {
+        const [alpha, ...top] = [(read(color)[3] / 255) * opacity, ...read(color)];
+        return below.map((part, i) => part + alpha * (top[i] - part));
+    };
+    const luminance = (color) => {
+        const [red, green, blue] = color
+            .map((part) => part / 255)
+            .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const opacityOf = (part) =>
+        part ? Number(getComputedStyle(part).opacity) * opacityOf(part.parentElement) : 1;
+
+    const all = document.createElement("style");
+    all.textContent = "* { pointer-events: auto !important }"; // else elementsFromPoint skips some
+    document.head.append(all);
+    const poor = [];
+    const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        const part = text.parentElement;
+        if (!text.data.trim() || !part.checkVisibility({ visibilityProperty: true })) continue;
+        if (part.closest("script, style, option, :disabled")) continue;
+        part.scrollIntoView({ block: "center", behavior: "instant" });
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        const box = range.getClientRects()[0];
+        if (!box) continue;
+        const stack = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        const behind = stack.slice(stack.indexOf(part)).reverse();
+        if (behind.some((one) => getComputedStyle(one).backgroundImage !== "none")) continue;
+        let color = [255, 255, 255];
+        for (const one of behind) {
+            const { backgroundColor, fill, fillOpacity } = getComputedStyle(one);
+            const shape = one instanceof SVGGeometryElement;
+            if (shape && fill !== "none") color = over(fill, fillOpacity * opacityOf(one), color);
+            if (!shape) color = over(backgroundColor, opacityOf(one), color);
+        }
+        const { color: ink, fill } = getComputedStyle(part);
+        const seen = over(part instanceof SVGElement ? fill : ink, opacityOf(part), color);
+        const [dark, light] = [luminance(color), luminance(seen)].sort((a, b) => a - b);
+        const contrast = (light + 0.05) / (dark + 0.05);
+        if (contrast < 4.5) poor.push(`${text.data.trim()}: ${contrast.toFixed(2)}`);
+    }
+    all.remove();
+    return poor;
+}"""
+
+
+def poor_contrasts(widget) -> list[str]:
+    """The texts of a widget whose contrast is under 4.5, with that contrast."""
+    return widget.evaluate(POOR_CONTRASTS)

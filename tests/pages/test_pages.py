@@ -13,7 +13,6 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
-    ROOT,
     color_of,
     contrast,
     drag,
@@ -254,19 +253,3 @@ def test_a_widget_whose_script_is_missing_says_so_in_its_place(open_page):
     with open_page(WIDGET_PAGE, instead={WIDGET_SCRIPT: ""}) as visit:
         error = visit.page.locator(f"{WIDGET} .feedback-widget-error").first
         assert "did not load" in error.text_content()
-
-
-def test_a_state_that_cannot_be_drawn_says_so_in_its_place(widget):
-    """The widget's own guard, which also holds beside a kernel."""
-    message = widget.page.evaluate(
-        """async (source) => {
-            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-            const { default: widget } = await import(url);
-            const model = { get: () => undefined, on() {}, off() {} };
-            const el = document.createElement("div");
-            widget.render({ model, el });
-            return el.textContent;
-        }""",
-        (ROOT / "feedback" / "widgets" / "layer_memory_weights.js").read_text("utf-8"),
-    )
-    assert message.startswith("This widget could not be drawn: ")

@@ -1,0 +1,207 @@
+"""What holds for every widget on every page of the built book, whatever it shows."""
+
+import re
+
+import pytest
+from chromium import find_chromium
+from looking import BOOK, LAPTOP, PAGES, PHONE, poor_contrasts, scrolls_sideways, widgets_of
+
+import feedback.widgets
+from feedback.widgets import base
+
+if find_chromium() is None:
+    pytest.skip(
+        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
+        allow_module_level=True,
+    )
+
+
+def html_of(page: str) -> str:
+    path = BOOK / f"{page}.html"
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def kinds_on(page: str) -> list[str]:
+    """The module names of the page's widgets, in order."""
+    return re.findall(r'class="feedback-widget" data-widget="(\w+)"', html_of(page))
+
+
+WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
+KINDS = sorted(
+    getattr(feedback.widgets, name).__module__.rpartition(".")[2]
+    for name in feedback.widgets.__all__
+)
+
+
+def test_every_widget_stands_in_the_book():
+    assert {kind for page in WIDGET_PAGES for kind in kinds_on(page)} == set(KINDS)
+
+
+@pytest.fixture(scope="module", params=WIDGET_PAGES)
+def page(request, open_page):
+    with open_page(request.param, viewport=LAPTOP, reduced_motion="reduce") as visit:
+        yield visit.page
+
+
+@pytest.fixture
+def on_a_phone(page):
+    page.set_viewport_size(PHONE)
+    yield page
+    page.set_viewport_size(LAPTOP)
+
+
+@pytest.fixture(params=["light", "dark"])
+def in_color(page, request):
+    page.emulate_media(color_scheme=request.param)
+    page.locator(f"html[data-theme={request.param}]").wait_for()
+    return page
+
+
+def name_of(widget) -> str:
+    return widget.get_attribute("data-widget")
+
+
+PUT_FOCUS_BEFORE = """(widget) => {
+    const start = document.createElement("span");
+    start.tabIndex = -1;
+    widget.before(start);
+    start.focus();
+}"""
+HAS_FOCUS = "(widget) => widget.contains(document.activeElement)"
+CONTROLS = "button, input, select, textarea, a, summary, [tabindex]"
+
+
+def test_the_tab_key_leads_into_a_widget_and_out_again(page):
+    for widget in widgets_of(page).all():
+        widget.evaluate(PUT_FOCUS_BEFORE)
+        page.keyboard.press("Tab")
+        assert widget.evaluate(HAS_FOCUS), f"{name_of(widget)}: Tab leads past it"
+        for _ in range(widget.locator(CONTROLS).count()):
+            if widget.evaluate(HAS_FOCUS):
+                page.keyboard.press("Tab")
+        assert not widget.evaluate(HAS_FOCUS), f"{name_of(widget)}: Tab does not lead out of it"
+
+
+def test_a_sentence_says_what_the_picture_shows(page):
+    for widget in widgets_of(page).all():
+        sentences = widget.locator("[aria-live=polite]").all_text_contents()
+        assert any(sentence.strip() for sentence in sentences), name_of(widget)
+
+
+def test_a_widget_fits_a_phone(on_a_phone):
+    assert not scrolls_sideways(on_a_phone)
+    for widget in widgets_of(on_a_phone).all():
+        box = widget.locator(".feedback-view").first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], name_of(widget)
+
+
+def test_its_text_stands_out_from_what_is_behind_it(in_color):
+    for widget in widgets_of(in_color).all():
+        widget.scroll_into_view_if_needed()
+        assert poor_contrasts(widget) == [], name_of(widget)
+
+
+def test_nothing_moves_for_a_reader_who_asked_for_that(page):
+    durations = """(widget) => [...widget.querySelectorAll("*")]
+        .filter((part) => parseFloat(getComputedStyle(part).transitionDuration) > 0)
+        .map((part) => part.className)"""
+    for widget in widgets_of(page).all():
+        assert widget.evaluate(durations) == [], name_of(widget)
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("name", WIDGET_PAGES)
+def test_in_print_a_widget_that_was_not_reached_shows_its_text(browser, addresses, name):
+    with browser.new_page(color_scheme="dark") as page:
+        page.goto(f"{addresses['http']}/{name}.html")
+        page.emulate_media(media="print")
+        for widget in widgets_of(page).all():
+            shown = widget.locator(".feedback-view, p").first
+            assert shown.is_visible() and shown.text_content().strip(), name_of(widget)
+
+
+def test_a_page_is_printed_in_its_light_colours(in_color):
+    before = in_color.locator("html").get_attribute("data-theme")
+    in_color.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert in_color.locator("html").get_attribute("data-theme") == "light"
+    in_color.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert in_color.locator("html").get_attribute("data-theme") == before
+
+
+# ---- errors ----
+
+# Draws a widget in a place of its own at the page's end; its model holds nothing.
+DRAW = """async (source) => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const { default: widget } = await import(url);
+    const events = new EventTarget();
+    const model = {
+        get() { throw new Error("no state"); },
+        set: (name) => events.dispatchEvent(new Event(`change:${name}`)),
+        on: (event, action) => events.addEventListener(event, action),
+        off: (event, action) => events.removeEventListener(event, action),
+    };
+    const el = document.createElement("div");
+    el.id = "drawn";
+    document.querySelector("article").append(el);
+    widget.render({ model, el });
+}"""
+
+
+@pytest.fixture(scope="module")
+def page_without_widgets(open_page):
+    with open_page(next(page for page in PAGES if page not in WIDGET_PAGES)) as visit:
+        yield visit.page
+
+
+@pytest.fixture
+def draw(page_without_widgets):
+    def draw(source: str):
+        page_without_widgets.evaluate(DRAW, source)
+        return page_without_widgets.locator("#drawn")
+
+    yield draw
+    page_without_widgets.evaluate("document.getElementById('drawn').remove()")
+
+
+# A widget that draws itself and fails when it is used, in each of the ways the base offers.
+FAILING = """
+export default widget(({ model, el }) => {
+  const fail = () => { throw new Error("too late"); };
+  onChange(model, ["labels"], fail);
+  el.append(
+    frame(
+      "failing",
+      "A widget that fails",
+      button("button", fail),
+      slider("slider", {}, fail),
+      menu("menu", [[1, "one"], [2, "two"]], 1, fail),
+      player("player", { count: 3, perSecond: 100 }, fail),
+      button("change", () => model.set("labels", [])),
+    ),
+  );
+});
+"""
+USES = {
+    "button": lambda drawn: drawn.get_by_role("button", name="button").click(),
+    "slider": lambda drawn: drawn.get_by_label("slider").press("ArrowRight"),
+    "menu": lambda drawn: drawn.get_by_label("menu").select_option("two"),
+    "player": lambda drawn: drawn.get_by_role("button", name="Play").click(),
+    "a trait": lambda drawn: drawn.get_by_role("button", name="change").click(),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_error_that_comes_later_is_said_in_place_of_the_widget(draw, use):
+    shared = base.script(KINDS[0]).partition("// ---- this widget ----")[0]
+    drawn = draw(shared + FAILING)
+    USES[use](drawn)
+    drawn.locator("[role=alert]", has_text="too late").wait_for(timeout=5000)
+    assert drawn.locator(".feedback-view").count() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_that_cannot_be_drawn_says_so_in_place_of_the_widget(draw, kind):
+    """The widget's own guard, which also holds beside a kernel."""
+    drawn = draw(base.script(kind))
+    assert drawn.text_content() == "This widget could not be drawn: no state"
