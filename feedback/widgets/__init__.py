@@ -1,5 +1,7 @@
 """Pictures that can be touched: live beside a kernel, and live in the built book without one."""
 
+from .cache_growth import CacheGrowth
+from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 
-__all__ = ["LayerMemoryWeights"]
+__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights"]

@@ -15,6 +15,7 @@ import base64
 import hashlib
 import html
 import json
+import operator
 import os
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def sources(file: str) -> tuple[str, str]:
     """A widget class's `_esm` and `_css`, from the `__file__` of its module."""
     name = Path(file).stem
     return script(name), style(name)
+
+
+def whole_number(name: str, value: object, least: int, most: int) -> int:
+    """The value as an int. Raises ValueError unless it is whole and lies in least..most."""
+    try:
+        number = operator.index(value)  # numpy's and torch's integers have one too
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
+        raise ValueError(f"{name} is {value!r}; expected a whole number from {least} to {most}")
+    return number
 
 
 class StaticWidget(traitlets.HasTraits):
