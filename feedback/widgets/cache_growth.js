@@ -51,7 +51,7 @@ function ceiling(number, base = 4) {
   return end;
 }
 
-// Where a slider stops: 1, 2, 3, 4, 6, 8, 12, 16, ...; two steps double.
+// Where a slider stops: 1, 2, 3, 4, 6, 8, 12, 16, ...; from 2 on two steps double.
 function stopsUpTo(most) {
   const stops = [1];
   for (let stop = 2; stop <= most; stop *= 2) stops.push(stop, 1.5 * stop);
@@ -107,7 +107,7 @@ function buildPicture(model, el) {
   return { node, show, stop };
 }
 
-// A slider that doubles in two steps, and beside it the number itself, to be read or typed.
+// A slider, and beside it the number itself, to be read or typed.
 function sizeControl(name, set) {
   const stops = stopsUpTo(MOST[name]);
   const range = slider(name, { max: stops.length - 1, step: 1 }, (i) => set(stops[i]));

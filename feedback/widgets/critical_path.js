@@ -19,9 +19,9 @@ export default widget(({ model, el }) => {
   draw();
   const offs = [
     onChange(model, ["tokens", "layers"], draw),
-    onChange(model, ["start", "end", "time"], () => picture.show()),
+    onChange(model, ["start", "end", "time"], () => picture?.show()),
   ];
-  return () => [...offs, picture.stop].forEach((off) => off());
+  return () => [...offs, picture?.stop].forEach((off) => off?.());
 });
 
 // ---- numbers ----
@@ -142,7 +142,7 @@ function drawGrid(name, state, width) {
 // Where things are. The path runs in the gaps between the cells.
 function places(tokens, layers, width) {
   const [left, top] = [58, 36];
-  const column = (width - left - 6) / tokens;
+  const column = Math.min(64, (width - left - 6) / tokens);
   const row = Math.max(22, Math.min(36, column));
   const gap = Math.max(3, Math.min(9, column / 4));
   const upper = (layer) => top + (layers - layer) * row + gap / 2;
@@ -202,7 +202,8 @@ function drawCells(name, state, at) {
     const classes = Object.keys(kinds).filter((kind) => kinds[kind]);
     const what = kinds.token ? `token ${token}` : `token ${token}, layer ${layer}: step ${step}`;
     const number = kinds.token ? token : kinds.done ? step : "";
-    const fits = at.cell.width > 16;
+    const longest = String(kinds.token ? tokens - 1 : stepsOf(name, state));
+    const fits = at.cell.width > 8.5 * longest.length;
     return drawing(
       "g",
       { class: ["cell", ...classes].join(" "), "data-token": token, "data-layer": layer },
@@ -211,7 +212,7 @@ function drawCells(name, state, at) {
         ...at.cell,
         x: at.middle(token) - at.cell.width / 2,
         y: at.upper(layer),
-        rx: kinds.token ? 10 : 3,
+        rx: Math.min(at.cell.width / 3, kinds.token ? 10 : 3),
       }),
       words("number", at.middle(token), at.center(layer), fits ? number : ""),
     );

@@ -121,3 +121,32 @@ POOR_CONTRASTS = """(place) => {
 def poor_contrasts(widget) -> list[str]:
     """The texts of a widget whose contrast is under 4.5, with that contrast."""
     return widget.evaluate(POOR_CONTRASTS)
+
+
+def beside_kernel(page, source: str, state: dict):
+    """Draw a widget for a model as a kernel would give it: `fromPython(name, value)` sets a trait,
+    `saved` is what the widget sent last."""
+    page.evaluate(
+        """async ([source, state]) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            const { default: widget } = await import(url);
+            const el = document.createElement("div");
+            const listeners = {};
+            const of = (event) => (listeners[event] ??= new Set());
+            const set = (name, value) => {
+                state[name] = value;
+                of(`change:${name}`).forEach((listener) => listener());
+            };
+            const model = {
+                get: (name) => (name === "has_kernel" ? true : state[name]),
+                set,
+                on: (event, listener) => of(event).add(listener),
+                off: (event, listener) => of(event).delete(listener),
+                save_changes: () => (window.saved = { ...state }),
+            };
+            window.fromPython = set;
+            document.body.append(el);
+            widget.render({ model, el });
+        }""",
+        [source, state],
+    )
