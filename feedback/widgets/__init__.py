@@ -3,5 +3,6 @@
 from .cache_growth import CacheGrowth
 from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
+from .timing_explorer import TimingExplorer
 
-__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights"]
+__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights", "TimingExplorer"]
