@@ -90,8 +90,8 @@ function buildExplorer(model) {
     element("div", { className: "controls", role: "group", ariaLabel: "Models" }, ...boxes),
     legend,
     plot,
-    table,
     sentence,
+    table,
     ...runs.map((run) => machineCard(run, alike)),
   );
 
@@ -175,7 +175,7 @@ function runKey(name, number, count) {
 }
 
 // Round numbers within low..high: of the series that are tried, the first that gives three.
-const FIRST_DIGITS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]];
+const FIRST_DIGITS = [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]];
 FIRST_DIGITS.push(Array.from({ length: 18 }, (_, i) => 1 + i / 2));
 FIRST_DIGITS.push(Array.from({ length: 90 }, (_, i) => 1 + i / 10));
 
@@ -322,11 +322,13 @@ function tableOf(lines, view, unit, runs) {
     }
     return element("tr", {}, head, ...cells, last);
   });
-  const caption = `Median ${unit} (small: quartiles), by ${view.over}; slope of the fitted line`;
+  const quartiles = element("span", { textContent: " (small: quartiles)" });
+  const caption = element("caption", {}, `Median ${unit}`, quartiles);
+  caption.append(`, by ${view.over}; slope of the fitted line`);
   return element(
     "table",
     {},
-    element("caption", { textContent: caption }),
+    caption,
     element("thead", {}, element("tr", {}, column("model"), ...sizes.map(column), column("slope"))),
     element("tbody", {}, ...rows),
   );
@@ -342,6 +344,8 @@ function machineCard({ name, machine }, alike) {
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 // Adding 0 makes a zero of a negative one.
 const fixedSlope = (slope) => withMinus((Math.round(slope * 100) / 100 + 0).toFixed(2));
+
+const twoDigits = (value) => (value < 99.5 ? value.toPrecision(2) : String(Math.round(value)));
 
 function say(size, number) {
   if (["tokens", "layers", "heads"].includes(size)) {
@@ -374,7 +378,7 @@ function compare(run, lines, over, unit) {
   const [{ line: quickest, point: best }, ...others] = there;
   const rivals = others.filter(({ point }) => point[2] <= best[3]).map(({ line }) => line.variant);
   let verdict = `${quickest.variant} is the quickest.`;
-  if (others.length === 0) verdict = `${quickest.variant} takes ${short(best[1], 2)} seconds.`;
+  if (others.length === 0) verdict = `${quickest.variant} takes ${twoDigits(best[1])} seconds.`;
   else if (rivals.length > 0) {
     const names = [quickest.variant, ...rivals];
     const last = names.pop();
@@ -385,7 +389,7 @@ function compare(run, lines, over, unit) {
     const base = there.find(({ line }) => line.variant === "parallel") ?? there[0];
     const times = there
       .filter((each) => each !== base)
-      .map(({ line, point }) => `${line.variant} ${short(point[1] / base.point[1], 2)}`);
+      .map(({ line, point }) => `${line.variant} ${twoDigits(point[1] / base.point[1])}`);
     parts.push(`Times as long as ${base.line.variant}: ${times.join("; ")}.`);
   }
   const slopes = lines

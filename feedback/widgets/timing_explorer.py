@@ -76,7 +76,7 @@ class TimingExplorer(Widget):
 
     @property
     def ats(self) -> list[str]:
-        """What `at` can be: the other sizes that were timed along `over`, the best covered first."""
+        """What `at` can be: the sizes at which `over` was varied, the best covered first."""
         views = self.plots["views"]
         return [v["at"] for v in views if (v["what"], v["over"]) == (self.what, self.over)]
 
@@ -154,15 +154,21 @@ def _checked(run, name: str) -> dict:
     for number, result in enumerate(run["results"]):
         if missing := [key for key in ("what", "variant", "seconds", *SIZES) if key not in result]:
             raise ValueError(f"{name}: result {number} has no {missing[0]!r}; {expected}")
-        seconds = list(result["seconds"])
-        if len(seconds) < 2 or not all(0 < s < math.inf for s in seconds):
+        seconds, sizes = list(result["seconds"]), tuple(result[size] for size in SIZES)
+        if len(seconds) < 2 or not all(_is_above_0(s) for s in seconds):
             raise ValueError(
                 f"{name}: result {number} has the seconds {seconds}; it needs two samples or more, "
                 "all above 0"
             )
-        key = result["what"], result["variant"], tuple(result[size] for size in SIZES)
+        if not all(map(_is_above_0, sizes)):
+            raise ValueError(f"{name}: result {number} has a size that is not above 0: {result}")
+        key = result["what"], result["variant"], sizes
         cases.setdefault(key, []).extend(seconds)
     return {"machine": run["machine"], "cases": cases}
+
+
+def _is_above_0(value) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < math.inf
 
 
 def _plots(runs: Sequence[dict], own_name: str) -> dict:
@@ -197,7 +203,10 @@ def _plots(runs: Sequence[dict], own_name: str) -> dict:
                 views.append({"what": what, "over": over, "at": text, "lines": lines})
     alike = [_say(size, *every[size]) for size in SIZES if size not in several]
     cards = [
-        {"name": name, "machine": ", ".join(f"{key} {value}" for key, value in run["machine"].items())}
+        {
+            "name": name,
+            "machine": ", ".join(f"{key} {value}" for key, value in run["machine"].items()),
+        }
         for name, run in zip(("recorded", own_name), runs, strict=False)
     ]
     return {"runs": cards, "variants": variants, "views": views, "alike": ", ".join(alike)}
@@ -263,11 +272,13 @@ def _compare(run: str, lines: list[dict], over: str, unit: str) -> str:
     """Who is quickest at the largest size of a run, by how much, and the slopes of the lines."""
     size = max(line[SECONDS]["points"][-1][0] for line in lines)
     last = [(line["variant"], line[SECONDS]["points"][-1]) for line in lines]
-    there = sorted(((name, point) for name, point in last if point[0] == size), key=lambda x: x[1][1])
+    there = sorted(
+        ((name, point) for name, point in last if point[0] == size), key=lambda x: x[1][1]
+    )
     (quickest, (_, best, _, high)), *others = there
     rivals = [name for name, (_, _, low, _) in others if low <= high]
     if not others:
-        verdict = f"{quickest} takes {_short(best)} seconds."
+        verdict = f"{quickest} takes {_two_digits(best)} seconds."
     elif rivals:
         verdict = f"no winner, the quartiles of {_and([quickest, *rivals])} overlap."
     else:
@@ -276,7 +287,7 @@ def _compare(run: str, lines: list[dict], over: str, unit: str) -> str:
     if others:
         medians = {name: point[1] for name, point in there}
         base = "parallel" if "parallel" in medians else quickest
-        times = [f"{v} {_short(m / medians[base])}" for v, m in medians.items() if v != base]
+        times = [f"{v} {_two_digits(m / medians[base])}" for v, m in medians.items() if v != base]
         parts.append(f"Times as long as {base}: {'; '.join(times)}.")
     slopes = [
         f"{line['variant']} {_slope(line[unit]['slope'])}"
@@ -297,8 +308,8 @@ def _and(names: Sequence[str]) -> str:
     return f"{'; '.join(names[:-1])} and {names[-1]}"
 
 
-def _short(value: float) -> str:
-    return f"{float(f'{value:.2g}'):g}"
+def _two_digits(value: float) -> str:
+    return f"{value:#.2g}".removesuffix(".") if value < 99.5 else f"{value:.0f}"
 
 
 def _slope(value: float) -> str:
