@@ -55,9 +55,7 @@ class TimingExplorer(Widget):
     variants = traitlets.Any().tag(sync=True)
 
     def __init__(self, found: dict | None = None, own: dict | None = None):
-        found = timing.recorded("timing") if found is None else found
-        checked = [_checked(found, "found")] + ([] if own is None else [_checked(own, "own")])
-        plots = _plots(checked, self.own_name)
+        plots = _plots(_runs(found, own), self.own_name)
         first = _start(plots)
         super().__init__(
             found=found,
@@ -106,14 +104,14 @@ class TimingExplorer(Widget):
 
     @traitlets.validate("found", "own")
     def _validate_run(self, proposal):
-        if proposal.value is not None or proposal.trait.name == "found":
+        if proposal.value is not None:
             _checked(proposal.value, proposal.trait.name)
         return proposal.value
 
     @traitlets.observe("found", "own")
     def _draw_again(self, change):
-        runs = [_checked(run, name) for name in ("found", "own") if (run := getattr(self, name))]
-        before, self.plots = self.plots["variants"], _plots(runs, self.own_name)
+        before = self.plots["variants"]
+        self.plots = _plots(_runs(self.found, self.own), self.own_name)
         self.variants = [v for v in self.plots["variants"] if v in self.variants or v not in before]
         if _points_of_last_run(self.plots, self.view) == 0:
             view = _start(self.plots)
@@ -141,6 +139,11 @@ def _one_of(known, value, name: str):
         listed = "; ".join(map(repr, known))
         raise ValueError(f"{name} holds {value!r}; choose among {listed}")
     return value
+
+
+def _runs(found: dict | None, own: dict | None) -> list[dict]:
+    found = timing.recorded("timing") if found is None else found
+    return [_checked(found, "found")] + ([] if own is None else [_checked(own, "own")])
 
 
 def _checked(run, name: str) -> dict:
