@@ -3,6 +3,7 @@
 from .cache_growth import CacheGrowth
 from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
+from .memory_attention import MemoryAttention
 from .timing_explorer import TimingExplorer
 
-__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights", "TimingExplorer"]
+__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights", "MemoryAttention", "TimingExplorer"]
