@@ -13,6 +13,7 @@ import pytest
 import torch
 from bs4 import BeautifulSoup
 
+from feedback import pretrained
 from feedback.widgets import LayerMemoryWeights
 from feedback.widgets.base import element
 
@@ -64,11 +65,53 @@ def test_softmax_in_half_precision_counts_as_weights():
         ({"weights": [0.5, 0.5, 0.5]}, "they sum to 1.5"),
         ({"weights": [0.5, 0.5, float("inf")]}, "weights must be finite"),
         ({"labels": ["embedding", "layer 1"]}, "labels has 2 names; expected 3"),
+        ({"history": 7}, "history must be a sequence of lines, not int"),
+        ({"history": "log"}, "history must hold pairs"),
+        ({"history": [{"step": 0, "validation_loss": 4.2}]}, "history must hold pairs"),
+        ({"history": [(0.5, [1, 0, 0])]}, "history must hold pairs"),
+        ({"history": [(0, [1, 0, 0])]}, "history has 1 lines; a replay needs two at least"),
+        ({"history": [(0, [1, 0])]}, r"history, step 0: its row has shape \(2,\); expected \(3,\)"),
+        ({"history": [(0, [1, 0, 0]), (9, [1, 1, 0])]}, "history, step 9: its row must sum to 1"),
+        ({"history": [(9, [1, 0, 0]), (9, [0, 1, 0])]}, "steps must rise, but 9 follows 9"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         LayerMemoryWeights(**{"outputs": OUTPUTS, **arguments})
+
+
+def test_the_weights_given_at_first_stay_the_learned_ones():
+    widget = LayerMemoryWeights(OUTPUTS, weights=[0.5, 0.25, 0.25])
+    widget.weights = [1, 0, 0]
+    assert widget.learned == [0.5, 0.25, 0.25]
+    assert LayerMemoryWeights(OUTPUTS).learned is None
+
+
+def test_a_history_is_a_log_or_pairs_of_step_and_weights():
+    steps, rows = torch.tensor([0, 100]), np.array([[1 / 3] * 3, [0.5, 0.25, 0.25]])
+    log = [{"step": 0, "layer_weights": [1 / 3] * 3, "validation_loss": 4.2}]
+    log += [{"step": 100, "layer_weights": [0.5, 0.25, 0.25], "validation_loss": 1.5}]
+    pairs = zip(steps, rows, strict=True)
+    kept = [LayerMemoryWeights(OUTPUTS, history=lines).history for lines in (log, pairs)]
+    assert kept[0] == kept[1] == [[0, [1 / 3] * 3], [100, [0.5, 0.25, 0.25]]]
+
+
+def test_the_history_of_a_model_that_comes_with_the_package_is_its_log():
+    model = pretrained.load("s3-feedback-kv")
+    outputs = model.trace(torch.tensor([[1, 2]])).outputs[:, 0, -1]
+    log = pretrained.training("s3-feedback-kv")["log"]
+    widget = LayerMemoryWeights(outputs, model.layer_weights(), history=log)
+    assert [step for step, _ in widget.history] == [line["step"] for line in log]
+    assert widget.history[0][1] == pytest.approx([1 / 3] * 3)
+
+
+def test_the_text_for_print_says_how_training_moved_the_weights():
+    history = [(0, [0.5, 0.5, 0]), (6000, [0.1, 0.2, 0.7])]
+    text = LayerMemoryWeights(OUTPUTS, [0.1, 0.2, 0.7], history=history).describe()
+    moved = (
+        "From step 0 to step 6,000 training moved the weights from 50\N{NO-BREAK SPACE}% embedding"
+    )
+    assert text.startswith("Memory: 10") and moved in text
 
 
 def test_a_wrong_value_set_later_changes_nothing():
@@ -117,6 +160,8 @@ def test_in_the_book_the_page_holds_the_state(static_output):
         "outputs": [[1, 2], [3, 4]],
         "weights": [0.2, 0.8],
         "labels": ["embedding", HOSTILE_LABEL],
+        "history": None,
+        "learned": [0.2, 0.8],
     }
 
 

@@ -4,6 +4,14 @@ from .cache_growth import CacheGrowth
 from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 from .memory_attention import MemoryAttention
+from .predict_then_reveal import PredictThenReveal
 from .timing_explorer import TimingExplorer
 
-__all__ = ["CacheGrowth", "CriticalPath", "LayerMemoryWeights", "MemoryAttention", "TimingExplorer"]
+__all__ = [
+    "CacheGrowth",
+    "CriticalPath",
+    "LayerMemoryWeights",
+    "MemoryAttention",
+    "PredictThenReveal",
+    "TimingExplorer",
+]
