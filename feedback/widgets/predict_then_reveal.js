@@ -19,7 +19,7 @@ export default widget(({ model, el }) => {
     body,
     sentence,
     after,
-    element("div", { className: "progress" }, progress, forget),
+    element("div", { className: "tally" }, progress, forget),
   );
   view.dataset.question = question;
   el.replaceChildren(view);
@@ -181,11 +181,11 @@ function sliderControl(model) {
     show();
   });
   show();
-  const [low, high] = ["low", "high"].map((end) => shown(model, model.get(end)));
+  const [low, high] = ["low", "high"].map((end) => readable(model.get(end)));
   const ends = [element("span", {}, low), element("span", {}, high)];
   const node = element(
     "div",
-    { className: "range" },
+    { className: "on-slider" },
     element("div", {}, "Your guess: ", readout),
     input,
     element("div", { className: "scale" }, ...ends),
@@ -231,12 +231,12 @@ function scaleOf(model) {
 function chosen(model) {
   const items = model.get("choices").map((choice) => {
     const right = choice === model.get("truth");
-    const marks = [
+    const tags = [
       ...(choice === model.get("guess") ? ["your guess"] : []),
       ...(right ? ["the answer"] : []),
     ];
-    const mark = element("span", { className: "mark", textContent: marks.join(", ") });
-    return element("li", { className: right ? "right" : "" }, choice, mark);
+    const tag = element("span", { className: "tag", textContent: tags.join(", ") });
+    return element("li", { className: right ? "right" : "" }, choice, tag);
   });
   return element("ul", {}, ...items);
 }
@@ -244,15 +244,15 @@ function chosen(model) {
 // Guess and truth as two bars under one another.
 function compared(model) {
   const { partOf } = scaleOf(model);
-  const row = (name, kind) => {
+  const pair = (name, kind) => {
     const value = model.get(kind);
     const style = { "--part": Math.min(1, Math.max(0, partOf(value))) };
     const bar = element("span", { className: "bar" }, element("span", { style }));
     const number = element("span", { className: "number", textContent: shown(model, value) });
-    return element("div", { className: `row ${kind}` }, element("span", {}, name), bar, number);
+    return element("div", { className: `pair ${kind}` }, element("span", {}, name), bar, number);
   };
-  const rows = [row("your guess", "guess"), row("computed", "truth")];
-  return element("div", { className: "compare" }, ...rows);
+  const pairs = [pair("your guess", "guess"), pair("computed", "truth")];
+  return element("div", { className: "compare" }, ...pairs);
 }
 
 // ---- words ----
