@@ -52,7 +52,7 @@ export default widget(({ model, el }) => {
         after.querySelector("button").focus();
       };
       body.replaceChildren(form(model, reveal));
-      after.replaceChildren();
+      after.replaceChildren(element("p", { className: "printed", textContent: printed(model) }));
       sentence.say("");
     }
     showProgress();
@@ -161,7 +161,11 @@ function numberControl(model, reveal) {
   const input = keepKeys(element("input", { type: "number", step: "any" }));
   input.value = model.get("guess") ?? "";
   const guess = () => (input.value === "" ? null : Number(input.value));
-  input.addEventListener("keydown", ({ key }) => key === "Enter" && reveal(guess()));
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // or it presses the button that has the focus by then
+    reveal(guess());
+  });
   const node = element("label", { className: "control" }, "Your guess: ", input, unit);
   return { node, guess };
 }
@@ -267,6 +271,13 @@ function readable(value) {
   const whole = Number.isInteger(value) || Math.abs(value) >= 100;
   const digits = whole ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 };
   return withMinus((whole ? Math.round(value) : value).toLocaleString("en", digits));
+}
+
+// On paper nobody can guess first.
+function printed(model) {
+  const truth = model.get("truth");
+  const answer = model.get("choices") ? truth : shown(model, truth);
+  return `(Answer: ${answer}. ${model.get("explanation")})`;
 }
 
 function verdict(model) {

@@ -175,7 +175,7 @@ def test_from_all_on_one_layer_the_rest_is_shared_equally(widget):
 
 def test_the_button_makes_weights_equal(widget):
     drag(widget, index=0, to=0.9)
-    widget.get_by_role("button", name="Equal weights").click()
+    widget.get_by_role("button", name="Equal").click()
     weights = shown_weights(widget)
     assert weights == pytest.approx([1 / len(weights)] * len(weights))
 

@@ -1,0 +1,279 @@
+"""Questions in the built book: guessed with mouse and keyboard, remembered, counted, forgotten."""
+
+import math
+
+import pytest
+from chromium import find_chromium
+from looking import LAPTOP, PHONE, color_of, contrast, drag, scrolls_sideways, state_of, widgets_of
+
+from feedback.widgets import PredictThenReveal
+
+if find_chromium() is None:
+    pytest.skip("page tests skipped: no Chromium found", allow_module_level=True)
+
+ATTENTION = "notebooks/01-attention"  # a slider, then a number to type
+MEMORY = "notebooks/04-feedback-memory"  # choices, then a slider on a logarithmic scale
+QUESTION = ".feedback-widget[data-widget=predict_then_reveal]"
+
+BLOCK_STORAGE = """Object.defineProperty(window, "localStorage", {
+    get() { throw new DOMException("The operation is insecure.", "SecurityError") },
+})"""
+
+
+@pytest.fixture
+def scheme() -> str:
+    """How the book is opened, unless a test says both."""
+    return "http"
+
+
+both_schemes = pytest.mark.parametrize("scheme", ["http", "file"])
+
+
+@pytest.fixture
+def attention(open_page, scheme):
+    with open_page(ATTENTION, scheme, viewport=LAPTOP) as visit:
+        yield visit.page
+
+
+@pytest.fixture
+def memory(open_page):
+    with open_page(MEMORY, viewport=LAPTOP) as visit:
+        yield visit.page
+
+
+def question(page, index: int):
+    return page.locator(QUESTION).nth(index)
+
+
+def reveal(place):
+    place.get_by_role("button", name="Reveal").click()
+
+
+def type_number(place, number: float):
+    place.get_by_label("Your guess").fill(str(number))
+    reveal(place)
+
+
+def wait_for_sentence(place, text: str):
+    place.locator("[aria-live=polite]", has_text=text).wait_for(timeout=3000)
+
+
+def is_answered(place) -> bool:
+    return place.get_by_role("button", name="Guess again").is_visible()
+
+
+def tally(place) -> str:
+    return place.locator(".tally span").text_content()
+
+
+def restart(page):
+    """Load the page again, and wait for its widgets."""
+    page.reload()
+    for place in widgets_of(page).all():
+        place.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.feedback-widget')].every((place) => place.dataset.state)"
+    )
+
+
+def python_of(place) -> PredictThenReveal:
+    state = state_of(place)
+    return PredictThenReveal(**{k: v for k, v in state.items() if k not in ("guess", "revealed")})
+
+
+def test_the_truth_is_nowhere_to_be_seen_before_a_guess(attention, memory):
+    for page in (attention, memory):
+        for place in page.locator(QUESTION).all():
+            state = state_of(place)
+            reveal(place)  # without a guess
+            wait_for_sentence(place, " first.")
+            assert state["question"] in place.inner_text()
+            assert state["explanation"] not in place.inner_text()
+            assert place.locator(".truth, .right").count() == 0
+            assert not is_answered(place)
+
+
+@both_schemes
+def test_a_typed_guess_is_compared_with_what_python_computed(attention):
+    place = question(attention, 1)
+    assert state_of(place)["truth"] == 3
+    place.get_by_label("Your guess").fill("5")
+    place.get_by_label("Your guess").press("Enter")
+    wait_for_sentence(place, "Computed: 3. Your guess is 2 too high.")
+    assert place.locator(".guess .number").text_content() == "5"
+    shown = place.locator(".truth .number").text_content()
+    assert f"(Answer: {shown}. " in python_of(place).describe()
+    assert state_of(place)["explanation"] in place.inner_text()
+    assert place.get_by_label("Your guess").count() == 0, "a guess cannot change behind the answer"
+
+
+def test_a_right_guess_is_called_right(attention):
+    place = question(attention, 1)
+    type_number(place, 3)
+    wait_for_sentence(place, "Right: 3.")
+
+
+def test_a_slider_counts_as_a_guess_once_it_was_moved(attention):
+    place = question(attention, 0)
+    slider, truth = place.get_by_role("slider"), state_of(place)["truth"]
+    reveal(place)
+    wait_for_sentence(place, "Move the slider first.")
+    for _ in range(5):
+        slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "0.55"
+    reveal(place)
+    assert place.locator(".guess .number").text_content() == "0.55"
+    wait_for_sentence(place, f"Your guess is {0.55 - truth:.3g} too high.")
+    place.get_by_role("button", name="Guess again").click()
+    drag(place, 0, to=truth)
+    reveal(place)
+    assert float(place.locator(".guess .number").text_content()) == pytest.approx(truth, abs=0.03)
+    wait_for_sentence(place, "guess is" if not is_exact(place) else "Right")
+
+
+def is_exact(place) -> bool:
+    numbers = place.locator(".guess .number"), place.locator(".truth .number")
+    return len({number.text_content() for number in numbers}) == 1
+
+
+def test_a_logarithmic_slider_says_by_which_factor_a_guess_is_off(memory):
+    place = question(memory, 1)
+    state = state_of(place)
+    place.get_by_role("slider").press("End")
+    reveal(place)
+    assert (
+        place.locator(".guess .number").text_content() == f"{state['high']}\N{NO-BREAK SPACE}times"
+    )
+    ratio = state["high"] / state["truth"]
+    within = "Within" if ratio <= state["factor"] else "Not within"
+    times = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.3g}"
+    wait_for_sentence(
+        place, f"{within} a factor of 2: your guess is too large by a factor of {times}."
+    )
+    guess, truth = (
+        place.locator(f".{kind} .bar span").bounding_box()["width"] for kind in ("guess", "truth")
+    )
+    share = math.log(state["truth"] / state["low"]) / math.log(state["high"] / state["low"])
+    assert truth / guess == pytest.approx(share, abs=0.02)
+
+
+def test_a_choice_is_marked_and_so_is_the_answer(memory):
+    place = question(memory, 0)
+    state = state_of(place)
+    wrong = next(choice for choice in state["choices"] if choice != state["truth"])
+    place.get_by_role("radio", name=wrong).press("Space")
+    reveal(place)
+    wait_for_sentence(place, f"No: the answer is \N{LEFT DOUBLE QUOTATION MARK}{state['truth']}")
+    assert place.locator("li", has_text="your guess").inner_text().startswith(wrong)
+    assert place.locator("li", has_text="the answer").inner_text().startswith(state["truth"])
+    place.get_by_role("button", name="Guess again").click()
+    place.get_by_role("radio", name=state["truth"]).check()
+    reveal(place)
+    wait_for_sentence(place, "Right.")
+
+
+def test_the_focus_follows_the_reader(attention):
+    place = question(attention, 1)
+    type_number(place, 4)
+    focused = "document.activeElement.textContent"
+    assert attention.evaluate(focused) == "Guess again"
+    attention.keyboard.press("Enter")
+    assert attention.evaluate("document.activeElement.type") == "number"
+
+
+def test_a_guess_is_there_again_when_the_reader_comes_back(attention):
+    type_number(question(attention, 1), 4)
+    assert tally(question(attention, 0)) == "1 of 2 questions answered in this chapter"
+    restart(attention)
+    assert is_answered(question(attention, 1)) and not is_answered(question(attention, 0))
+    assert question(attention, 1).locator(".guess .number").text_content() == "4"
+    question(attention, 1).get_by_role("button", name="Guess again").click()
+    restart(attention)
+    assert not is_answered(question(attention, 1))
+
+
+@both_schemes
+def test_the_whole_book_is_counted_and_can_be_forgotten(attention):
+    type_number(question(attention, 1), 4)
+    attention.goto(attention.url.replace(ATTENTION, MEMORY))
+    restart(attention)
+    first, other = question(attention, 0), question(attention, 1)
+    other.get_by_role("slider").press("End")
+    reveal(other)
+    expected = "1 of 2 questions answered in this chapter, 2 in the whole book"
+    assert tally(first) == tally(other) == expected
+    first.get_by_role("button", name="Forget all answers").click()
+    assert not is_answered(other)
+    assert tally(other) == "0 of 2 questions answered in this chapter"
+    assert not first.get_by_role("button", name="Forget all answers").is_visible()
+
+
+def test_where_the_browser_keeps_nothing_questions_work_all_the_same(attention):
+    attention.add_init_script(BLOCK_STORAGE)
+    restart(attention)
+    type_number(question(attention, 1), 4)
+    assert is_answered(question(attention, 1))
+    assert tally(question(attention, 0)) == "1 of 2 questions answered in this chapter"
+    restart(attention)
+    assert not is_answered(question(attention, 1))
+
+
+@pytest.mark.parametrize("kept", ["not JSON", '{"QUESTION": "a text"}'])
+def test_what_cannot_be_a_guess_is_passed_over(open_page, kept):
+    with open_page(ATTENTION) as visit:
+        place = question(visit.page, 1)
+        kept = kept.replace("QUESTION", state_of(place)["question"])
+        visit.page.evaluate("(kept) => localStorage.setItem('feedback-book-guesses', kept)", kept)
+        restart(visit.page)
+        assert not is_answered(place)
+        type_number(place, 4)
+        assert is_answered(place)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_it_can_be_read(open_page, mode, viewport):
+    with open_page(MEMORY, color_scheme=mode, viewport=viewport) as visit:
+        background = color_of(visit.page.locator("body"), "background-color")
+        choices, slider = question(visit.page, 0), question(visit.page, 1)
+        choices.get_by_role("radio").last.check()
+        slider.get_by_role("slider").press("ArrowRight")
+        for place in (choices, slider):
+            reveal(place)
+            wait_for_sentence(place, ".")
+            assert not scrolls_sideways(visit.page)
+            box = place.locator(".predict-then-reveal").bounding_box()
+            assert box["width"] > 300 and box["x"] + box["width"] <= viewport["width"]
+            parts = ".kicker, .question, li, .tag, .number, .sentence, button, .tally span"
+            for part in place.locator(parts).all():
+                if part.is_visible():
+                    text = color_of(part, "color")
+                    assert contrast(text, background) >= 4.5, part.text_content()
+            tally_box = place.locator(".tally").bounding_box()
+            assert tally_box["y"] + tally_box["height"] <= box["y"] + box["height"]
+            assert place.locator(".tally span").bounding_box()["height"] >= 12
+
+
+def test_on_paper_an_open_question_has_its_answer(attention):
+    attention.emulate_media(media="print")
+    place = question(attention, 1)
+    text = place.locator(".printed")
+    assert text.is_visible() and python_of(place).describe().endswith(text.text_content())
+    assert not place.get_by_role("button", name="Reveal").is_visible()
+
+
+def test_without_javascript_question_and_answer_can_be_read(open_page):
+    with open_page(ATTENTION, java_script_enabled=False) as visit:
+        text = question(visit.page, 1).locator("p").first
+        assert text.is_visible()
+        assert (
+            text.text_content().startswith("Question: ") and "(Answer: 3. " in text.text_content()
+        )
+
+
+def test_a_question_that_cannot_start_is_told_with_its_answer(open_page):
+    script = "_static/widgets/predict_then_reveal.js"
+    with open_page(ATTENTION, instead={script: ""}) as visit:
+        place = question(visit.page, 1)
+        assert "did not load" in place.locator(".feedback-widget-error").text_content()
+        assert place.locator("p", has_text="(Answer: 3. ").is_visible()
