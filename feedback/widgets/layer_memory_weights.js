@@ -19,7 +19,7 @@ export default widget(({ model, el }) => {
   ];
   return () => {
     offs.forEach((off) => off());
-    picture.end();
+    picture?.end();
   };
 });
 

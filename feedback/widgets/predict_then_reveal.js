@@ -7,7 +7,7 @@
 export default widget(({ model, el }) => {
   const question = model.get("question");
   const body = element("div");
-  const sentence = liveSentence("");
+  const sentence = liveSentence("Not answered yet.");
   const after = element("div");
   const progress = element("span");
   const forget = button("Forget all answers", () => keepGuesses({}));
@@ -53,7 +53,7 @@ export default widget(({ model, el }) => {
       };
       body.replaceChildren(form(model, reveal));
       after.replaceChildren(element("p", { className: "printed", textContent: printed(model) }));
-      sentence.say("");
+      sentence.say("Not answered yet.");
     }
     showProgress();
   });
@@ -151,8 +151,7 @@ function choiceControl(model) {
     return keepKeys(element("input", { type: "radio", name, value, checked }));
   });
   const labels = inputs.map((input) => element("label", {}, input, input.value));
-  const legend = element("legend", { textContent: "Your guess" });
-  const node = element("fieldset", {}, legend, ...labels);
+  const node = element("fieldset", { ariaLabel: "Your guess" }, ...labels);
   return { node, guess: () => inputs.find((input) => input.checked)?.value ?? null };
 }
 
