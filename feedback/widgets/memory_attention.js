@@ -136,17 +136,15 @@ function buildPicture(model, set) {
   arrange();
   onWidth(lines, arrange);
 
-  const start = placeOf(model, tokens);
-  const asks = player("step that asks", { count: tokens.length, value: start.t }, (step) =>
-    set("step", step),
-  );
-  // The step whose weights are read out; at first the one where the first head looks most.
-  let point = rowOf(text, 0, start.l, heads[0], start.t).best ?? 0;
+  const asks = player("step that asks", { count: tokens.length }, (step) => set("step", step));
+  // The step whose weights are read out. None, or a later one: where the first head looks most.
+  let point = Infinity;
   const pointAt = (j) => {
+    if (j > placeOf(model, tokens).t) return;
     point = j;
     show();
   };
-  const points = slider("step that is read", { max: tokens.length - 1, step: 1 }, pointAt);
+  const points = slider("step that is read", { step: 1 }, pointAt);
   const [asking, pointing] = [0, 0].map(() => element("span", { className: "where" }));
   asks.append(asking);
   const reading = element("label", { className: "reading" }, "Weight on", points, pointing);
@@ -168,6 +166,8 @@ function buildPicture(model, set) {
     const name = (j) => `step ${j}, ${spoken(tokens[j])}`;
     asks.input.value = t;
     asking.textContent = asks.input.ariaValueText = name(t);
+    if (point > t) point = rowOf(text, 0, l, heads[0], t).best ?? t;
+    points.max = t;
     points.value = point;
     pointing.textContent = points.ariaValueText = name(point);
     columns.forEach((column, j) => {

@@ -184,3 +184,15 @@ def test_a_wrong_value_set_later_changes_nothing():
         with pytest.raises(ValueError, match=f"{name} is"):
             setattr(widget, name, value)
     assert (widget.text, widget.step, widget.layer, widget.head) == ("a b", 1, 1, None)
+
+
+def test_what_a_page_sends_is_taken_as_a_whole():
+    """As a kernel takes a message: validated when all values are set, whatever their order."""
+    widget = MemoryAttention(small(), ["abc cab", "bb\na"], CHARACTERS, step=1)
+    widget.set_state({"step": 6, "head": 1})
+    widget.set_state({"step": 2, "text": "bb\na", "head": None})
+    assert (widget.text, widget.step, widget.head) == ("bb\na", 2, None)
+    widget.set_state({"typed": "c c"})
+    assert (widget.text, widget.step) == ("c c", 2)
+    widget.set_state({"typed": "x"})
+    assert widget.problem and widget.text == "c c"
