@@ -12,6 +12,7 @@ import html
 import io
 import math
 import os
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,8 +76,11 @@ def choose_and_train(
     if os.environ.get("FEEDBACK_BOOK_STATIC") != "1":
         return form(train, choices, first, seconds)
     run = carry_out(train, dict(first), seconds)
-    print(f"Result of the choices {in_words(run.choices)}, computed when this page was built:")
-    print(f"{run}.\nIn Colab or JupyterLab you choose here yourself and train.")
+    said = (
+        f"Result of the choices {in_words(run.choices)}, computed when this page was built: {run}."
+    )
+    print(textwrap.fill(said, 76))
+    print("In Colab or JupyterLab you choose here yourself and train.")
     loss_curves([run])
     plt.show()
 
@@ -148,7 +152,7 @@ def form(train: Callable, choices: Mapping[str, Sequence], first: Mapping, secon
         menu.layout.width = "auto"
     button = ipywidgets.Button(description="Train", button_style="primary")
     bar = ipywidgets.IntProgress(value=0, min=0, max=1)
-    bar.layout.visibility = "hidden"
+    bar.layout.display = "none"
     status = ipywidgets.HTML("Choose, then press Train.")
     printed, result = ipywidgets.Output(), ipywidgets.HTML()
     runs: list[Trained] = []
@@ -178,7 +182,7 @@ def form(train: Callable, choices: Mapping[str, Sequence], first: Mapping, secon
     def enable(on: bool) -> None:
         for control in (button, *menus.values()):
             control.disabled = not on
-        bar.layout.visibility = "hidden" if on else "visible"
+        bar.layout.display = "none" if on else None
 
     def listen(event) -> None:
         printed.clear_output()

@@ -75,7 +75,7 @@ def test_controls_are_disabled_while_training_and_enabled_after_it():
     form.press()
     assert form.enabled_while_training == [[]]
     assert not any(control.disabled for control in (form.button, *form.menus.values()))
-    assert form.bar.layout.visibility == "hidden"
+    assert form.bar.layout.display == "none"
 
 
 def test_progress_counts_the_steps():
@@ -83,6 +83,7 @@ def test_progress_counts_the_steps():
 
     def slow(model, n_layers, steps):
         for step in range(steps):
+            assert form.bar.layout.display is None
             seen.append((form.bar.value, form.bar.max, form.status.value))
             time.sleep(0.02)
             yield 3.0 - step / steps
@@ -179,9 +180,11 @@ assert "ipywidgets" not in sys.modules
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    given, label, result, where, drawn = run.stdout.splitlines()
+    given, *result, where, drawn = run.stdout.splitlines()
     assert json.loads(given) == FIRST
-    assert label.startswith("Result of the choices model feedback, n_layers 2, steps 5, computed")
-    assert result.startswith("training loss 2.50 (mean of the last 5 steps) after 5 steps")
+    assert " ".join(result).startswith(
+        "Result of the choices model feedback, n_layers 2, steps 5, computed when this page was "
+        "built: training loss 2.50 (mean of the last 5 steps) after 5 steps"
+    )
     assert where == "In Colab or JupyterLab you choose here yourself and train."
     assert drawn == "lines drawn: 1"

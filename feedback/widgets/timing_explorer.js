@@ -78,7 +78,7 @@ function buildExplorer(model) {
   );
 
   const plot = element("div", { className: "plot" });
-  const table = element("div", { className: "table", role: "group", tabIndex: 0 });
+  const table = element("div", { className: "numbers", role: "group", tabIndex: 0 });
   table.ariaLabel = "Medians and slopes";
   const sentence = liveSentence(describeView(model, viewOf(model)));
   const legend = element("p", { className: "runs-legend", hidden: runs.length < 2 });
@@ -218,8 +218,8 @@ function drawPlot(lines, view, unit, runs, width) {
   const y = logScale(low, high, box.bottom, box.top);
 
   svg.append(...axesOf(box, sizes, x, roundNumbers(low, high), y, view, unit));
+  if (named) svg.append(...namesOf(lines, unit, x, y, box, runs)); // below the markers
   for (const line of lines) svg.append(drawLine(line, unit, x, y, view.over, runs));
-  if (named) svg.append(...namesOf(lines, unit, x, y, box, runs));
   return svg;
 }
 

@@ -32,7 +32,7 @@ def both(open_page):
 
 
 def menu(widget, name: str):
-    return widget.get_by_label(MENUS[name], exact=True)
+    return widget.get_by_role("combobox", name=MENUS[name], exact=True)
 
 
 def choose(widget, **choices) -> TimingExplorer:
