@@ -125,17 +125,18 @@ def test_the_sentence_says_where_the_parallel_model_wins():
 def test_no_winner_is_named_where_quartiles_overlap():
     close = run(result("parallel", [1.0, 1.1, 1.2]), result("feedback", [1.1, 1.2, 1.3]))
     said = TimingExplorer(close).describe()
-    assert "At 64" not in said and "quickest" not in said
+    assert "quickest" not in said
     assert "at 64 tokens: no winner, the quartiles of parallel and feedback overlap." in said
 
 
 def test_what_is_not_shown_is_not_compared():
-    explorer = TimingExplorer()
+    times = {"parallel": 1.0, "feedback-kv": 2.0, "feedback": 5.0}
+    explorer = TimingExplorer(run(*(result(name, around(s)) for name, s in times.items())))
     explorer.variants = ["feedback-kv", "feedback"]
     assert "parallel" not in explorer.describe()
-    assert "Times as long as feedback-kv: feedback 3.4." in explorer.describe()
+    assert "Times as long as feedback-kv: feedback 2.5." in explorer.describe()
     explorer.variants = ["feedback"]
-    assert "feedback takes 5.2 seconds." in explorer.describe()
+    assert "feedback takes 5.0 seconds." in explorer.describe()
     explorer.variants = []
     assert explorer.describe().endswith("No model is chosen.")
 
