@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab cells bench results repository colab clean
+.PHONY: help book test serve screenshots lab cells bench results repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: book ## build the book, then run every test
 
 serve: book ## show the built book on http://localhost:8000
 	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+screenshots: book ## pictures of every widget (or ONLY="NAME NAME"), light and dark, narrow and wide
+	$(BIN)python tests/pages/screenshots.py $(ONLY)
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)jupyter lab notebooks

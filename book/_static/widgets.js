@@ -79,6 +79,7 @@
   }
 
   function viewOf(hash) {
+    if (!arrived.has(hash)) throw new Error(`buffers/${hash}.js holds no buffer`);
     const text = atob(arrived.get(hash));
     arrived.delete(hash);
     const bytes = new Uint8Array(text.length);

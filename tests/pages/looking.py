@@ -12,6 +12,17 @@ PHONE = {"width": 375, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
 
 
+def html_of(page: str) -> str:
+    """A page of the built book; nothing where it was not built."""
+    path = BOOK / f"{page}.html"
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def kinds_on(page: str) -> list[str]:
+    """The widgets on a page of the built book, in order, by the names of their modules."""
+    return re.findall(r'class="feedback-widget" data-widget="(\w+)"', html_of(page))
+
+
 def widgets_of(page):
     return page.locator(".feedback-widget")
 

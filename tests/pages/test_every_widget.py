@@ -1,10 +1,18 @@
 """What holds for every widget on every page of the built book, whatever it shows."""
 
-import re
-
 import pytest
 from chromium import find_chromium
-from looking import BOOK, LAPTOP, PAGES, PHONE, poor_contrasts, scrolls_sideways, widgets_of
+from looking import (
+    LAPTOP,
+    PAGES,
+    PHONE,
+    html_of,
+    kinds_on,
+    poor_contrasts,
+    scrolls_sideways,
+    widgets_of,
+)
+from screenshots import take
 
 import feedback.widgets
 from feedback.widgets import base
@@ -14,16 +22,6 @@ if find_chromium() is None:
         "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
         allow_module_level=True,
     )
-
-
-def html_of(page: str) -> str:
-    path = BOOK / f"{page}.html"
-    return path.read_text("utf-8") if path.is_file() else ""
-
-
-def kinds_on(page: str) -> list[str]:
-    """The module names of the page's widgets, in order."""
-    return re.findall(r'class="feedback-widget" data-widget="(\w+)"', html_of(page))
 
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
@@ -110,14 +108,33 @@ def test_nothing_moves_for_a_reader_who_asked_for_that(page):
     assert page.evaluate("document.getAnimations().length") == 0
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
 @pytest.mark.parametrize("name", WIDGET_PAGES)
-def test_in_print_a_widget_that_was_not_reached_shows_its_text(browser, addresses, name):
-    with browser.new_page(color_scheme="dark") as page:
+def test_in_print_no_widget_is_blank(browser, addresses, name, script):
+    """Those that nobody scrolled to, and all where there is no JavaScript, show their sentence."""
+    with browser.new_page(java_script_enabled=script) as page:
         page.goto(f"{addresses['http']}/{name}.html")
         page.emulate_media(media="print")
         for widget in widgets_of(page).all():
             shown = widget.locator(".feedback-view, p").first
             assert shown.is_visible() and shown.text_content().strip(), name_of(widget)
+
+
+@pytest.mark.parametrize("name", [page for page in WIDGET_PAGES if "data-hash=" in html_of(page)])
+def test_a_buffer_that_is_lost_is_said_in_place_of_its_widget(open_page, name):
+    with open_page(name, instead={"/_static/buffers/": ""}) as visit:
+        for widget in widgets_of(visit.page).all():
+            if widget.locator("script[data-hash]").count():
+                error = widget.locator(".feedback-widget-error").first
+                assert "This widget could not start: " in error.text_content(), name_of(widget)
+
+
+def test_a_widget_is_printed_in_its_colours(page):
+    saves_ink = """(widget) => [...widget.querySelectorAll(".feedback-view, .feedback-view *")]
+        .filter((part) => getComputedStyle(part).printColorAdjust !== "exact")
+        .map((part) => part.className)"""
+    for widget in widgets_of(page).all():
+        assert widget.evaluate(saves_ink) == [], name_of(widget)
 
 
 def test_a_page_is_printed_in_its_light_colours(in_color):
@@ -126,6 +143,15 @@ def test_a_page_is_printed_in_its_light_colours(in_color):
     assert in_color.locator("html").get_attribute("data-theme") == "light"
     in_color.evaluate("dispatchEvent(new Event('afterprint'))")
     assert in_color.locator("html").get_attribute("data-theme") == before
+
+
+def test_the_screenshots_show_each_widget_of_a_page(browser, book, tmp_path):
+    page = WIDGET_PAGES[0]
+    kinds = sorted(set(kinds_on(page)))
+    paths = take(browser, page, kinds, "dark", 375, tmp_path)
+    where = page.rpartition("/")[2]
+    assert [path.name for path in paths] == [f"{kind}-{where}-dark-375.png" for kind in kinds]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
 
 # ---- errors ----

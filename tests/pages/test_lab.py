@@ -64,6 +64,8 @@ def slider_of(widget):
 
 # ---- JupyterLab ----
 
+PATIENCE = 180  # seconds for a start that takes ten where nothing else runs
+
 SETTINGS = {
     # All cells stand in the page, also those that are out of sight.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -116,7 +118,7 @@ def running_lab(home: Path):
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
     try:
         files = home / "runtime"
-        description = eventually(lambda: next(files.glob("jpserver-*.json"), None), seconds=60)
+        description = eventually(lambda: next(files.glob("jpserver-*.json"), None), PATIENCE)
         assert description, (home / "log").read_text()
         yield json.loads(description.read_text())["url"].rstrip("/"), files
     finally:
@@ -144,7 +146,7 @@ class Lab:
         """Run code in the notebook's kernel; the value of an expression after it."""
         asked = self.kernel.execute(code, user_expressions={"value": value})
         while True:
-            reply = self.kernel.get_shell_msg(timeout=30)
+            reply = self.kernel.get_shell_msg(timeout=PATIENCE)
             if reply["parent_header"].get("msg_id") == asked:
                 break
         content = reply["content"]
@@ -168,6 +170,7 @@ def lab(browser, tmp_path_factory):
                 route.abort()
 
         with browser.new_page(viewport=LAPTOP) as page:
+            page.set_default_timeout(1000 * PATIENCE)
             page.route("**/*", answer)
             page.goto(f"{address}/lab/tree/widgets.ipynb")
             page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
@@ -176,7 +179,7 @@ def lab(browser, tmp_path_factory):
             kernel = BlockingKernelClient()
             kernel.load_connection_file(str(files / f"kernel-{running['id']}.json"))
             kernel.start_channels()
-            kernel.wait_for_ready(timeout=60)
+            kernel.wait_for_ready(timeout=PATIENCE)
             yield Lab(page, kernel, foreign)
             kernel.stop_channels()
 
@@ -193,9 +196,10 @@ def widget(lab, case):
         for cell in lab.page.locator(".jp-CodeCell").all()
         if f"made['{case.name}'] =" in cell.text_content()
     ]
-    widget = cell.locator(".feedback-view")
-    widget.wait_for(timeout=30_000)
-    return widget
+    shown = cell.locator(".feedback-view, [data-mime-type='application/vnd.jupyter.error']").first
+    shown.wait_for()
+    assert shown.get_attribute("role") == "group", shown.text_content()
+    return shown
 
 
 def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
@@ -208,7 +212,7 @@ def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
 
 def test_what_is_set_in_python_is_shown_in_the_page(lab, case, widget):
     lab.run(f"made[{case.name!r}].{case.trait} = {case.value!r}")
-    widget.get_by_text(case.shown).first.wait_for()
+    widget.get_by_text(case.shown).first.wait_for(timeout=15_000)
 
 
 def test_widgets_in_lab_load_nothing_from_elsewhere(lab):
