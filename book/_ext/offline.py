@@ -113,7 +113,7 @@ def copy_widgets(app):
         return
     for module in WIDGETS.glob("*.js"):
         name, folder = module.stem, static_folder(app) / "widgets"
-        if name != "base":
+        if name != "base" and "." not in name:  # NAME.PART.js is a part of NAME.js
             script = f"registerFeedbackWidget({json.dumps(name)}, {json.dumps(base.script(name))});"
             write(folder / f"{name}.js", script.encode())
             write(folder / f"{name}.css", base.style(name).encode())

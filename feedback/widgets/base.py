@@ -8,7 +8,8 @@ The book's build says which of the two it wants with the environment variable FE
 
 A widget `NAME` is three files: NAME.py with its class, NAME.js, whose default export has a function
 `render({ model, el })`, and NAME.css. What all widgets share stands in base.js and base.css, which
-are put before them: a module that is handed over as text can import no file.
+are put before them: a module that is handed over as text can import no file. So are the parts of a
+long script, NAME.PART.js.
 """
 
 import base64
@@ -26,7 +27,8 @@ HERE = Path(__file__).parent
 
 def script(name: str) -> str:
     """The JavaScript module of a widget, as text."""
-    return "\n".join((HERE / f"{part}.js").read_text("utf-8") for part in ("base", name))
+    parts = [HERE / "base.js", *sorted(HERE.glob(f"{name}.*.js")), HERE / f"{name}.js"]
+    return "\n".join(part.read_text("utf-8") for part in parts)
 
 
 def style(name: str) -> str:

@@ -1,0 +1,181 @@
+// A trained model that writes in the page (chapter 8). The model itself stands in
+// live_model.engine.js, the parts of the picture in live_model.parts.js. Here is what is computed
+// when: everything a little at a time, between two pictures, so that the page stays quick.
+
+const SLICE = 10; // milliseconds of work between two pictures
+const KEPT = 256; // last characters that can be looked at again
+const SPEEDS = [["4", "4 a second"], ["20", "20 a second"], ["Infinity", "as fast as it can"]];
+
+export default widget(({ model, el }) => {
+  let end;
+  const start = guarded(el, () => {
+    end?.();
+    end = live(model, el);
+  });
+  start();
+  const off = onChange(model, ["held_text"], start);
+  return () => {
+    off();
+    end?.();
+  };
+});
+
+function live(model, el) {
+  const get = (name) => model.get(name);
+  const set = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const { characters, encode, decode } = alphabet(get("characters"));
+  const engine = createModel({ config: get("config"), tensors: get("tensors"), weights: get("buffer") });
+  const begin = () => {
+    const names = ["layer_weights", "temperature", "top_k", "seed"];
+    const [mixture, temperature, topK, seed] = names.map(get);
+    const settings = { mixture, temperature, topK, seed, kept: KEPT };
+    return createWriter(engine, encode(get("prompt")), settings);
+  };
+
+  let writer = begin();
+  let wanted; // how many characters there should be
+  let place; // the one that is looked at; undefined: the last
+  let playing = false;
+  let perSecond = 20;
+  let due = 0;
+  let ended = false;
+  let awake = false;
+
+  // ---- what there is to do ----
+
+  // After a change of settings all is written again. Until that is done, the old text is shown.
+  const rewriting = background(function* () {
+    const next = begin();
+    while (next.tokens.length < wanted) yield next.next();
+    writer = next;
+  });
+
+  const loss = {}; // of each character of the held text: with the learned layer weights, and `now`
+  const measuring = background(function* () {
+    loss.learned ??= yield* measure(get("learned"));
+    loss.now = yield* measure(get("layer_weights"));
+  });
+  function* measure(mixture) {
+    const found = [];
+    for (const one of losses(engine, encode(get("held_text")), mixture)) yield found.push(one);
+    return found;
+  }
+
+  // Does a little; false if there is nothing to do.
+  function work() {
+    const measured = measuring.step();
+    if (rewriting.step()) return true;
+    if (playing && performance.now() >= due) {
+      wanted = writer.tokens.length + 1;
+      due = Math.max(due + 1000 / perSecond, performance.now());
+    }
+    if (writer.tokens.length >= wanted) return measured;
+    writer.next();
+    return true;
+  }
+
+  const frame = guarded(el, () => {
+    awake = false;
+    if (ended) return;
+    const end = performance.now() + SLICE;
+    let more = true;
+    while (more && performance.now() < end) more = work();
+    show();
+    if (more || playing) wake();
+    else set("text", decode(writer.tokens));
+  });
+  function wake() {
+    if (!awake && !ended) requestAnimationFrame(frame);
+    awake = true;
+  }
+
+  // ---- what the reader does ----
+
+  const go = (count) => {
+    wanted = count;
+    place = undefined;
+    wake();
+  };
+  const play = (on) => {
+    playing = on;
+    due = performance.now();
+    go(writer.tokens.length);
+  };
+  const view = buildView(model, { characters, encode, decode }, {
+    set,
+    step() {
+      play(false);
+      go(writer.tokens.length + 1);
+      view.animate();
+    },
+    togglePlay: () => play(!playing),
+    startAgain() {
+      play(false);
+      go(get("prompt").length);
+      rewriting.ask();
+    },
+    setSpeed(value) {
+      perSecond = Number(value);
+      due = performance.now();
+    },
+    lookAt(value) {
+      place = value < writer.tokens.length - 1 ? value : undefined;
+      wake();
+    },
+    redraw: wake,
+  });
+
+  function show() {
+    const { tokens, records } = writer;
+    const first = tokens.length - records.length;
+    const last = tokens.length - 1;
+    const shown = Math.min(Math.max(place ?? last, first), last);
+    const busy = rewriting.isBusy();
+    view.show({ tokens, first, place: shown, record: records[shown - first], playing, busy, loss });
+  }
+
+  const change = guarded(el, () => {
+    view.showSettings();
+    rewriting.ask();
+    measuring.ask();
+    wake();
+  });
+  const changePrompt = guarded(el, () => {
+    go(encode(get("prompt")).length);
+    change();
+  });
+  const offs = [
+    onChange(model, ["temperature", "top_k", "seed", "layer_weights"], change),
+    onChange(model, ["prompt"], changePrompt),
+  ];
+
+  writer.next();
+  show();
+  el.replaceChildren(view.picture);
+  changePrompt();
+  return () => {
+    ended = true;
+    offs.forEach((off) => off());
+  };
+}
+
+// Work in small steps, begun anew when asked for. Asked meanwhile, it ends first and then begins
+// again, so that somebody who drags a slider sees results on the way.
+function background(begin) {
+  let [running, again] = [undefined, false];
+  return {
+    ask() {
+      if (running) again = true;
+      else running = begin();
+    },
+    isBusy: () => running !== undefined,
+    step() {
+      if (!running) return false;
+      if (running.next().done) [running, again] = [again ? begin() : undefined, false];
+      return true;
+    },
+  };
+}
