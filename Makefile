@@ -3,10 +3,10 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve screenshots lab cells bench results repository colab clean
+.PHONY: help book test serve screenshots lab cells bench bench-widgets results repository colab clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Written last, so that an interrupted installation is taken up again.
 $(READY): requirements.txt tests/labml.txt pyproject.toml
@@ -41,6 +41,9 @@ bench: $(READY) ## race the package against other implementations, on a machine 
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
 	@mkdir -p _build
 	$(BIN)python benchmarks/compare.py --out _build/bench.json
+
+bench-widgets: book ## how quick the live model is in the built page, on a machine left alone
+	$(BIN)python benchmarks/widgets.py
 
 results: $(READY) ## carry out the recorded experiments, all or ONLY="NAME NAME"; goes on after a stop
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt

@@ -58,6 +58,8 @@ def setup(app):
     app.connect("html-page-context", load_widgets)
     app.connect("html-page-context", take_out_buffers)
     app.connect("builder-inited", mend_pages)
+    # Before the theme adds its buttons.
+    app.connect("html-page-context", leave_out_launch_buttons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -154,6 +156,12 @@ def mended(page: str) -> str:
     for pattern, replacement in MENDS.items():
         page = re.sub(pattern, replacement, page)
     return page
+
+
+def leave_out_launch_buttons(app, pagename, templatename, context, doctree):
+    """Colab opens notebooks, not pages of text with cells: no button there leads nowhere."""
+    if context.get("page_source_suffix") != ".ipynb":
+        app.env.metadata.get(pagename, {}).pop("kernelspec", None)
 
 
 def static_folder(app) -> Path:

@@ -84,12 +84,14 @@ function live(model, el) {
     let more = true;
     while (more && performance.now() < end) more = work();
     show();
-    if (more || playing) wake();
-    else set("text", decode(writer.tokens));
+    if (more || playing) return wake();
+    view.picture.ariaBusy = "false";
+    set("text", decode(writer.tokens));
   });
   function wake() {
     if (!awake && !ended) requestAnimationFrame(frame);
     awake = true;
+    view.picture.ariaBusy = "true";
   }
 
   // ---- what the reader does ----
@@ -114,7 +116,7 @@ function live(model, el) {
     togglePlay: () => play(!playing),
     startAgain() {
       play(false);
-      go(get("prompt").length);
+      go(encode(get("prompt")).length);
       rewriting.ask();
     },
     setSpeed(value) {

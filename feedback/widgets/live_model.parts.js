@@ -13,7 +13,7 @@ function buildView(model, alphabet, actions) {
     attentionPart(model, alphabet, actions),
     nextPart(model, alphabet),
   ];
-  if (model.get("held_text")) parts.push(lossPart(model));
+  if (model.get("held_text")) parts.push(lossPart(model, alphabet));
   const [prompt, controls, text, layers, attention, ...rest] = parts.map(({ node }) => node);
   const two = element("div", { className: "two" }, ...rest);
   const nodes = [prompt, controls, text, layers, attention, two];
@@ -200,7 +200,7 @@ function layersPart(model, { set }) {
       // A few features are far larger than all others; they must not make those pale.
       const full = 3 * Math.sqrt(mean(rows.map((row) => mean(row.map((value) => value * value)))));
       rows.forEach((row, i) => paint(strips[i], row, full, names[i] ?? "memory"));
-      setText(scale, `blue: ${short(-full, 2)} or less, orange: ${short(full, 2)} or more`);
+      setText(scale, `blue: up to ${short(-full, 2)}, orange: up to ${short(full, 2)}`);
     },
     showSettings() {
       const weights = model.get("layer_weights");
@@ -331,7 +331,7 @@ function nextPart(model, { characters, decode }) {
   };
 }
 
-function lossPart(model) {
+function lossPart(model, { characters }) {
   const text = Array.from(model.get("held_text"));
   const [learned, now] = ["learned weights", "these weights"].map((name) => {
     const bar = barOf("bar loss");
@@ -340,7 +340,11 @@ function lossPart(model) {
   });
   const letters = text.map((character) => element("span", { textContent: character }));
   const title = "Loss on a held text";
-  const legend = note("The darker a character, the less it was expected. Bars end at 4 nats.");
+  const guessing = Math.log(characters.length);
+  const legend = note(
+    "The stronger its shade, the less a character was expected. " +
+      `A full bar is as bad as guessing, ${guessing.toFixed(2)} nats.`,
+  );
   const held = element("p", { className: "held" }, ...letters);
   let drawn;
   return {
@@ -350,7 +354,8 @@ function lossPart(model) {
       drawn = loss.now;
       for (const [bar, found] of [[learned, loss.learned], [now, loss.now]]) {
         setText(bar.number, `${mean(found).toFixed(2)} nats`);
-        bar.track.style.setProperty("--share", `${Math.min(100, 25 * mean(found)).toFixed(1)}%`);
+        const share = Math.min(1, mean(found) / guessing);
+        bar.track.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
       }
       loss.now.forEach((value, i) => {
         letters[i + 1].style.setProperty("--share", `${Math.min(45, 9 * value).toFixed(0)}%`);

@@ -131,10 +131,18 @@ class LiveModel(Widget):
         return quantised.unpack(self.buffer, self.tensors, config)
 
     @torch.no_grad()
+    def loss(self) -> float | None:
+        """Mean loss in nats a character of the held text, the first left out; None without one."""
+        if not self.held_text:
+            return None
+        tokens = self.encode(self.held_text)
+        logits = self.language_model()(tokens[None, :-1])
+        return F.cross_entropy(logits[0], tokens[1:]).item()
+
+    @torch.no_grad()
     def describe(self) -> str:
         """One sentence that says what the picture shows, and one on the loss of the held text."""
-        model = self.language_model()
-        shares = model(self.encode(self.text)[None])[0, -1].softmax(-1)
+        shares = self.language_model()(self.encode(self.text)[None])[0, -1].softmax(-1)
         best = shares.topk(min(3, len(shares)))
         likeliest = ", ".join(
             f"{_quoted(self.characters[token])} {_percent(share)}\N{NO-BREAK SPACE}%"
@@ -142,9 +150,7 @@ class LiveModel(Widget):
         )
         sentence = f"After {_quoted(self.text[-20:])}, the likeliest next characters: {likeliest}."
         if self.held_text:
-            tokens = self.encode(self.held_text)
-            loss = F.cross_entropy(model(tokens[None, :-1])[0], tokens[1:]).item()
-            sentence += f" Loss on the held text: {loss:.2f} nats a character."
+            sentence += f" Loss on the held text: {self.loss():.2f} nats a character."
         return sentence
 
     def encode(self, text: str) -> torch.Tensor:

@@ -1,0 +1,416 @@
+"""The model that writes in the page: its JavaScript beside PyTorch, and a reader at work."""
+
+import base64
+import gzip
+import json
+
+import pytest
+import torch
+from chromium import find_chromium
+from looking import LAPTOP, PHONE, color_of, contrast, drag, scrolls_sideways
+
+from feedback.widgets import LiveModel, base
+
+if find_chromium() is None:
+    pytest.skip(
+        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
+        allow_module_level=True,
+    )
+
+PAGE = "book/live-model"
+WIDGET = ".feedback-widget[data-widget=live_model]"
+OTHER_WEIGHTS = [0.1, 0.2, 0.3, 0.15, 0.25]
+LONG_PROMPT = "GREMIO:\nGood morrow, neighbour Baptista.\n\nBAPTISTA:\n" * 4  # more than it keeps
+
+
+# ---- the engine beside PyTorch ----
+
+START = """async ([source, content, state]) => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const module = await import(url);
+    const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+    // As a message from a kernel brings it: inside a larger buffer, at any place.
+    const odd = new Uint8Array(bytes.length + 3);
+    odd.set(bytes, 3);
+    const model = module.createModel({ ...state, weights: new DataView(odd.buffer, 3) });
+    window.live = { ...module, model };
+}"""
+
+WRITE = """([prompt, settings, length]) => {
+    const writer = live.createWriter(live.model, prompt, settings);
+    while (writer.tokens.length < length) writer.next();
+    const plain = (value) => {
+        if (value?.map) return Array.from(value, plain);
+        if (!(value instanceof Object)) return value;
+        return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plain(one)]));
+    };
+    return { tokens: writer.tokens, records: plain(writer.records) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> LiveModel:
+    return LiveModel()
+
+
+@pytest.fixture(scope="module")
+def write(browser, shipped):
+    """`write(prompt, length, ...)` runs the engine in an empty page; text and records come back."""
+    page = browser.new_page()
+    state = {"config": shipped.config, "tensors": shipped.tensors}
+    content = base64.b64encode(shipped.buffer).decode()
+    page.evaluate(START, [base.script("live_model"), content, state])
+
+    def write(prompt: str, length: int | None = None, mixture=None, seed=0, **settings) -> dict:
+        settings = {"temperature": 0.8, **settings, "seed": seed}
+        settings["mixture"] = mixture or shipped.learned
+        tokens = shipped.encode(prompt).tolist()
+        found = page.evaluate(WRITE, [tokens, settings, length or len(prompt)])
+        text = "".join(shipped.characters[token] for token in found["tokens"])
+        return {"text": text, "records": found["records"]}
+
+    yield write
+    page.close()
+
+
+def twin(shipped: LiveModel, mixture=None):
+    """The same model in PyTorch, on the same rounded weights."""
+    shipped.layer_weights = mixture or shipped.learned
+    return shipped.language_model()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mixture"),
+    [("K", None), ("ROMEO:\n", None), (LONG_PROMPT, None), (LONG_PROMPT[:60], OTHER_WEIGHTS)],
+    ids=["one character", "short", "longer than the memory", "other layer weights"],
+)
+def test_all_that_is_computed_is_what_pytorch_computes(write, shipped, prompt, mixture):
+    trace = twin(shipped, mixture).trace(shipped.encode(prompt)[None])
+    records = write(prompt, mixture=mixture, kept=12)["records"]
+    for t, record in zip(range(len(prompt))[-12:], records, strict=True):
+        n = min(t, 128)
+        for name, ours in {
+            "outputs": trace.outputs[:, 0, t],
+            "memory": trace.memory[0, t],
+            "attention": trace.attention[:, 0, :, t, t - n : t],
+            "logits": trace.logits[0, t],
+        }.items():
+            theirs = torch.tensor(record[name], dtype=torch.float32).view(ours.shape)
+            torch.testing.assert_close(theirs, ours, atol=1e-3, rtol=0, msg=f"{name} at step {t}")
+
+
+@pytest.mark.parametrize("mixture", [None, OTHER_WEIGHTS], ids=["learned", "other weights"])
+def test_the_likeliest_text_is_pytorchs(write, shipped, mixture):
+    prompt = "ROMEO:\n"
+    tokens = twin(shipped, mixture).generate(shipped.encode(prompt)[None], 160, temperature=0)
+    expected = "".join(shipped.characters[token] for token in tokens[0])
+    assert write(prompt, len(expected), mixture, temperature=0)["text"] == expected
+
+
+def numbers(seed: int):
+    """The generator mulberry32, in Python."""
+    while True:
+        seed = (seed + 0x6D2B79F5) % 2**32
+        t = (seed ^ (seed >> 15)) * (1 | seed) % 2**32
+        t = (t + (t ^ (t >> 7)) * (61 | t)) % 2**32 ^ t
+        yield ((t ^ (t >> 14)) % 2**32) / 2**32
+
+
+def drawn_in_python(
+    shipped: LiveModel, prompt: str, length: int, seed=0, temperature=0.8, top_k=None, mixture=None
+) -> str:
+    """What a writer should write: PyTorch's logits, and the page's way of drawing."""
+    model, tokens, random = twin(shipped, mixture), shipped.encode(prompt), numbers(seed)
+    with torch.no_grad():
+        logits, memory = model(tokens[None], return_memory=True)
+        logits = logits[:, -1]
+        tokens = tokens.tolist()
+        while len(tokens) < length:
+            best, order = logits[0].sort(descending=True)
+            shares = (best[:top_k].double() / temperature).softmax(-1)
+            place = int((shares.cumsum(-1) <= next(random)).sum())
+            tokens.append(int(order[place]))
+            logits, memory = model.step(torch.tensor(tokens[-1:]), memory)
+    return "".join(shipped.characters[token] for token in tokens)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"seed": 0},
+        {"seed": 4_000_000_000},
+        {"temperature": 1.3, "top_k": 5},
+        {"mixture": OTHER_WEIGHTS},
+    ],
+)
+def test_a_seed_gives_the_text_that_it_gives_in_python(write, shipped, settings):
+    expected = drawn_in_python(shipped, "ROMEO:\n", 80, **settings)
+    names = {"top_k": "topK"}
+    asked = {names.get(name, name): value for name, value in settings.items()}
+    assert write("ROMEO:\n", 80, **asked)["text"] == expected
+
+
+# ---- the page ----
+
+
+@pytest.fixture(params=["http", "file"])
+def widget(open_page, request):
+    with open_page(PAGE, request.param, viewport=LAPTOP) as visit:
+        widget = visit.page.locator(WIDGET)
+        come_to_rest(widget)
+        yield widget
+        assert visit.errors == [] and visit.foreign == []
+
+
+def come_to_rest(widget):
+    widget.locator(".live-model[aria-busy=false]").wait_for()
+
+
+def text_of(widget) -> str:
+    """Prompt and continuation; a marked end of line is also shown as a sign."""
+    return widget.locator(".text").text_content().replace("↵", "")
+
+
+def wait_for_length(widget, length: int):
+    widget.page.wait_for_function(
+        "([widget, length]) => widget.querySelector('.text').textContent.length >= length",
+        arg=[widget.element_handle(), length],
+    )
+
+
+def press(widget, name: str):
+    widget.get_by_role("button", name=name, exact=True).click()
+
+
+def write_some(widget, length: int) -> str:
+    """Play until there are so many characters, then come to rest."""
+    press(widget, "Play")
+    wait_for_length(widget, length)
+    press(widget, "Pause")
+    come_to_rest(widget)
+    return text_of(widget)
+
+
+def shown_weights(widget) -> list[float]:
+    return widget.locator("data.weight").evaluate_all("all => all.map((one) => Number(one.value))")
+
+
+def shown_losses(widget) -> list[str]:
+    return widget.locator(".bar.loss .percent").all_text_contents()
+
+
+def test_a_step_is_one_character(widget, shipped):
+    for count in (1, 2, 3):
+        press(widget, "Step")
+        wait_for_length(widget, len("ROMEO:\n") + count)
+        come_to_rest(widget)
+        expected = drawn_in_python(shipped, "ROMEO:\n", len("ROMEO:\n") + count)
+        assert text_of(widget) == expected
+    press(widget, "Start again")
+    come_to_rest(widget)
+    assert text_of(widget) == "ROMEO:\n"
+
+
+def test_it_plays_and_pauses_and_what_it_writes_is_what_python_writes(widget, shipped):
+    text = write_some(widget, 30)
+    assert text == drawn_in_python(shipped, "ROMEO:\n", len(text))
+
+
+def test_what_is_shown_of_the_last_character_is_what_pytorch_says(widget, shipped):
+    text = write_some(widget, 20)
+    trace = twin(shipped).trace(shipped.encode(text)[None])
+    own = trace.logits[0, -1].sort(descending=True)
+    drawn_from = (own.values / 0.8).softmax(-1)
+    bars = widget.locator(".bar:not(.loss)")
+    for i in range(10):
+        character = shipped.characters[own.indices[i]]
+        label = {"\n": "↵", " ": "␣"}.get(character, character)
+        assert bars.nth(i).locator(".label").text_content() == label
+        percent = bars.nth(i).locator(".percent").text_content()
+        assert int(percent.split()[0]) == pytest.approx(100 * drawn_from[i].item(), abs=0.51)
+    for layer in (4, 1):
+        widget.get_by_label("Where the heads look, in").select_option(label=f"layer {layer}")
+        come_to_rest(widget)
+        rows = widget.locator(".head .most")
+        for head in range(4):
+            attention = trace.attention[layer - 1, 0, head, -1]
+            character = shipped.characters[shipped.encode(text)[int(attention.argmax())]]
+            label = {"\n": "↵", " ": "␣"}.get(character, character)
+            back = len(text) - 1 - int(attention.argmax())
+            most = rows.nth(head).text_content()
+            assert most.endswith(f"\xa0% “{label}”, {back} back")
+            assert int(most.split()[0]) == pytest.approx(100 * attention.max().item(), abs=0.51)
+
+
+def test_the_sentence_is_pythons(widget, shipped):
+    shipped.layer_weights = shipped.learned
+    shipped.text = write_some(widget, 15)
+    widget.locator("[aria-live=polite]", has_text=shipped.describe()).wait_for()
+
+
+def test_a_dragged_weight_writes_the_text_again_and_changes_the_loss(widget, shipped):
+    text = write_some(widget, 60)
+    learned = f"{twin_loss(shipped, shipped.learned):.2f} nats"
+    assert shown_losses(widget) == [learned, learned]
+    layer = widget.get_by_label("weight of layer 3")
+    before = shown_weights(widget)
+    sliders = widget.locator("input[type=range]").all()
+    ours = [slider.get_attribute("aria-label") for slider in sliders].index("weight of layer 3")
+    drag(widget, ours, to=0.75)
+    come_to_rest(widget)
+    weights = shown_weights(widget)
+    assert weights[3] == pytest.approx(0.75, abs=0.05) and float(layer.input_value()) == weights[3]
+    assert sum(weights) == pytest.approx(1)
+    ratios = [weights[row] / before[row] for row in (0, 1, 2, 4)]
+    assert ratios == pytest.approx([ratios[0]] * 4)  # the others keep their proportions
+    assert text_of(widget) == drawn_in_python(shipped, "ROMEO:\n", len(text), mixture=weights)
+    assert text_of(widget) != text
+    assert shown_losses(widget) == [learned, f"{twin_loss(shipped, weights):.2f} nats"]
+    press(widget, "Learned")
+    come_to_rest(widget)
+    assert text_of(widget) == text
+    assert shown_losses(widget) == [learned, learned]
+
+
+def twin_loss(shipped: LiveModel, weights: list[float]) -> float:
+    shipped.layer_weights = weights
+    return shipped.loss()
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("Equal", [0.2] * 5),
+        ("Last layer", [0, 0, 0, 0, 1]),
+        ("Embedding", [1, 0, 0, 0, 0]),
+    ],
+)
+def test_presets(widget, shipped, name, weights):
+    press(widget, name)
+    come_to_rest(widget)
+    assert shown_weights(widget) == pytest.approx(weights)
+    assert shown_losses(widget)[1] == f"{twin_loss(shipped, weights):.2f} nats"
+    pressed = widget.locator("button[aria-pressed=true]").all_text_contents()
+    assert pressed == [name]
+
+
+def test_another_seed_is_another_text_and_the_first_comes_back(widget, shipped):
+    text = write_some(widget, 50)
+    seed = widget.get_by_label("Seed")
+    seed.fill("7")
+    come_to_rest(widget)
+    assert text_of(widget) == drawn_in_python(shipped, "ROMEO:\n", len(text), seed=7) != text
+    seed.fill("0")
+    come_to_rest(widget)
+    assert text_of(widget) == text
+
+
+def test_temperature_0_and_top_1_take_the_likeliest(widget, shipped):
+    length = len(write_some(widget, 40))
+    prompt = shipped.encode("ROMEO:\n")
+    tokens = twin(shipped).generate(prompt[None], length - len(prompt), temperature=0)
+    likeliest = "".join(shipped.characters[token] for token in tokens[0])
+    assert text_of(widget) != likeliest
+    widget.get_by_label("Top-k").select_option("1")
+    come_to_rest(widget)
+    assert text_of(widget) == likeliest
+    widget.get_by_label("Top-k").select_option(label="all")
+    widget.get_by_label("Temperature").press("Home")
+    come_to_rest(widget)
+    assert text_of(widget) == likeliest
+
+
+def test_any_earlier_character_can_be_looked_at(widget, shipped):
+    text = write_some(widget, 25)
+    chosen = widget.get_by_label("Character to look at")
+    chosen.press("Home")
+    for _ in range(2):
+        chosen.press("ArrowRight")
+    come_to_rest(widget)
+    assert widget.locator("mark").text_content() == "M"
+    assert text_of(widget) == text
+    shipped.text, shipped.layer_weights = "ROM", shipped.learned
+    widget.locator("[aria-live=polite]", has_text=shipped.describe()).wait_for()
+    came_next = widget.locator(".bar[data-drawn] .label").text_content()
+    assert came_next == "E"
+
+
+def test_a_prompt_of_the_readers_own(widget, shipped):
+    widget.get_by_label("Prompt").fill("To be, or not to be")
+    come_to_rest(widget)
+    assert text_of(widget) == "To be, or not to be"
+    press(widget, "Step")
+    wait_for_length(widget, 20)
+    assert text_of(widget) == drawn_in_python(shipped, "To be, or not to be", 20)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"), [("Act 1", "does not know “1”"), ("", "needs at least one character")]
+)
+def test_a_prompt_that_it_cannot_read_is_refused_and_the_text_stays(widget, prompt, message):
+    widget.get_by_label("Prompt").fill(prompt)
+    assert message in widget.get_by_role("alert").text_content()
+    come_to_rest(widget)
+    assert text_of(widget) == "ROMEO:\n"
+    widget.get_by_label("Prompt").fill("Act")
+    come_to_rest(widget)
+    assert widget.get_by_role("alert").text_content() == ""
+    assert text_of(widget) == "Act"
+
+
+def test_it_is_used_by_keyboard_alone(widget, shipped):
+    keyboard = widget.page.keyboard
+    widget.get_by_label("Prompt").focus()
+    keyboard.press("Tab")  # Step
+    keyboard.press("Enter")
+    wait_for_length(widget, 8)
+    keyboard.press("Tab")  # Play
+    keyboard.press("Space")
+    wait_for_length(widget, 12)
+    keyboard.press("Space")
+    come_to_rest(widget)
+    text = text_of(widget)
+    assert text == drawn_in_python(shipped, "ROMEO:\n", len(text))
+    widget.get_by_label("weight of layer 1").focus()
+    keyboard.press("End")
+    come_to_rest(widget)
+    assert shown_weights(widget) == [0, 1, 0, 0, 0]
+    assert shown_losses(widget)[1] == f"{twin_loss(shipped, [0, 1, 0, 0, 0]):.2f} nats"
+
+
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1440, "height": 900}], ids=["phone", "wide"])
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_it_can_be_read(open_page, mode, viewport):
+    with open_page(PAGE, color_scheme=mode, viewport=viewport) as visit:
+        widget = visit.page.locator(WIDGET)
+        come_to_rest(widget)
+        assert not scrolls_sideways(visit.page)
+        background = color_of(visit.page.locator("body"), "background-color")
+        for part in (".title", ".note", ".sentence", ".name", ".most", ".percent", "button"):
+            text = color_of(widget.locator(part).first, "color")
+            assert contrast(text, background) >= 4.5, f"{part}: {text} on {background}"
+        mark = widget.locator("mark")
+        assert contrast(color_of(mark, "color"), color_of(mark, "background-color")) >= 4.5
+        for part in widget.locator("button, select, input, .strip, .cells, .text").all():
+            box = part.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= viewport["width"]
+            assert box["width"] > 0 and box["height"] > 0
+
+
+def test_its_weights_travel_in_less_than_one_and_a_half_megabytes(book, shipped, open_page):
+    with open_page(PAGE) as visit:
+        digest = visit.page.locator(f"{WIDGET} script[data-trait=buffer]").get_attribute(
+            "data-hash"
+        )
+    file = (book / "_static" / "buffers" / f"{digest}.js").read_bytes()
+    assert len(gzip.compress(file, 6)) < 1.5e6
+    content = json.loads(file.decode().partition(",")[2].rpartition(")")[0])
+    assert base64.b64decode(content) == shipped.buffer
+
+
+def test_without_javascript_a_sentence_stands_in_its_place(open_page, shipped):
+    shipped.text, shipped.layer_weights = shipped.prompt, shipped.learned
+    with open_page(PAGE, java_script_enabled=False) as visit:
+        text = visit.page.locator(f"{WIDGET} p").first
+        assert text.is_visible()
+        assert text.text_content() == shipped.describe()
