@@ -64,9 +64,9 @@ function buildPicture(model, el) {
   const steps = player("step", timing, (time) => set({ time }));
   const clock = element("span", { className: "clock" });
   steps.append(clock);
-  const places = range(0, tokens).map((token) => [token, token]);
-  const from = menu("Path from token", places, start, (token) => begin(Number(token)));
-  const to = menu("to output", places, end, (token) => finish(Number(token)));
+  const numbers = range(0, tokens).map((token) => [token, token]);
+  const from = menu("Path from token", numbers, start, (token) => begin(Number(token)));
+  const to = menu("to output", numbers, end, (token) => finish(Number(token)));
 
   const grids = MODELS.map(() => element("div"));
   const panels = MODELS.map((name, i) => {
@@ -122,7 +122,7 @@ function buildPicture(model, el) {
 // One grid: tokens to the right, layers upwards, and above them what is handed on.
 function drawGrid(name, state, width) {
   const { tokens, layers, time } = state;
-  const at = places(tokens, layers, width);
+  const at = positions(tokens, layers, width);
   const filled = stepsDone(name, state) * (name === "parallel" ? tokens : 1);
   const label = `${name} transformer: ${filled} of ${tokens * layers} cells are filled`;
   const rows = range(0, layers + 1).map((layer) =>
@@ -140,7 +140,7 @@ function drawGrid(name, state, width) {
 }
 
 // Where things are. The path runs in the gaps between the cells.
-function places(tokens, layers, width) {
+function positions(tokens, layers, width) {
   const [left, top] = [58, 36];
   const column = Math.min(64, (width - left - 6) / tokens);
   const row = Math.max(22, Math.min(36, column));
