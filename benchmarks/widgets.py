@@ -53,7 +53,8 @@ WRITE = """async (count) => {
     window.registerFeedbackWidget = (name, source) => (given.source = source);
     window.registerFeedbackBuffer = (hash, content) => (given.content = content);
     for (const file of ["widgets/live_model.js", `buffers/${hash}.js`]) {
-        const script = Object.assign(document.createElement("script"), { src: new URL(file, files) });
+        const script = document.createElement("script");
+        script.src = new URL(file, files);
         await new Promise((resolve) => (script.onload = resolve, document.head.append(script)));
     }
     const url = URL.createObjectURL(new Blob([given.source], { type: "text/javascript" }));
