@@ -1,8 +1,9 @@
-"""All steps of the shared-KV model in one autograd function, forward and backward by hand.
+"""The steps of the shared-KV model in one autograd function, forward and backward by hand.
 
 Steps wait for one another, so the loop over them stays. Everything that can leave the loop has left
-it: autograd's bookkeeping, the gradients of the weights (one matrix product for a block of steps
-instead of one a step) and the gradients of far keys and values (likewise). Built in chapter 7.
+it: autograd's bookkeeping, the first layer's norm and query, the gradients of the weights (one
+matrix product for a block of steps instead of one a step) and the gradients of far keys and values
+(likewise). `Steps` is one note for autograd: of all steps, or of one. Built in chapter 7.
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it. Heads stand before the
@@ -11,6 +12,7 @@ batch in what belongs to attention, so that one product serves a head's whole ba
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -35,6 +37,9 @@ class Masks(NamedTuple):
     added: Tensor  # (B, d)
 
 
+NO_MASKS = Masks(None, None, None, None)
+
+
 class Plan(NamedTuple):
     """What a pass over a sequence does besides its tensors.
 
@@ -42,31 +47,37 @@ class Plan(NamedTuple):
         counts: for each step how many keys it reads.
         eps: what the norms add to a variance.
         masks: for each step a list of `Masks`, one a layer; None without dropout.
+        under_way: holds the `Backward` of a way back that has begun and not ended.
     """
 
     counts: list[int]
     eps: float
     masks: list[list[Masks]] | None
+    under_way: list[Backward]
 
 
 class Kept(NamedTuple):
-    """What a forward pass leaves behind for its backward pass.
+    """What the steps forward leave behind for those backward.
+
+    What weights meet again stands layer by layer: the steps of a block are then rows of one matrix.
 
     Attributes:
+        stacked: (2, HB, N, k), keys and values.
         states: (T, L+1, B, d), the embedding and every layer's output.
         queries: (T, L, H, B, k).
-        reads: (T, L, B, d), what attention read, before W_o.
-        middles: (T, L, B, d), between the two sub-layers.
-        hiddens: (T, L, B, F), after relu and dropout.
-        rows: a tuple of T tensors (L, HB, 1, n), the attention weights before dropout.
+        rows: the attention weights before dropout, for each step (L, HB, 1, n), one behind another.
+        reads: (L, T, B, d), what attention read, before W_o.
+        middles: (L, T, B, d), between the two sub-layers.
+        hiddens: (L, T, B, F), after relu and dropout.
     """
 
+    stacked: Tensor
     states: Tensor
     queries: Tensor
+    rows: Tensor
     reads: Tensor
     middles: Tensor
     hiddens: Tensor
-    rows: tuple[Tensor, ...]
 
 
 def normalize(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,65 +92,80 @@ def residual(multiply, x: Tensor, bias: Tensor, state: Tensor, mask: Tensor | No
     return torch.addcmul(state, multiply(x, bias), mask)
 
 
-def forward_steps(
-    plan: Plan,
-    keep: bool,
-    x: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    mixture: Tensor,
-    project: Tensor,
-    layers: list[LayerWeights],
-) -> tuple[Tensor, Tensor, Tensor, Kept]:
-    """Run all steps on x (B, T, d) after a past of keys and values (B, H, n, k).
+class Forward:
+    """The steps forward: room for all that they leave behind, and one step after another.
 
     Args:
         keep: whether a backward pass will follow; otherwise one step's room serves all steps.
+        x: (B, T, d). past: (2, HB, n, k), keys and values carried over.
         mixture: (L+1,), the weights with which outputs enter the memory.
         project: (2 d, d), W_k above W_v.
-
-    Returns:
-        Outputs (B, T, d) before the last norm, keys and values (B, H, N, k), and what was kept.
     """
-    (B, T, d), (_, H, past, k) = x.shape, keys.shape
-    L, HB, F, slots = len(layers), H * B, len(layers[0].widen), T if keep else 1
-    products = [[product(w) for w in (z.query, z.output, z.widen, z.narrow)] for z in layers]
-    to_keys_values = product(project)
 
-    both = x.new_empty(2, HB, past + T, k)
-    both.view(2, H, B, -1, k)[:, :, :, :past] = torch.stack([keys, values]).transpose(1, 2)
-    K, V = both
-    y = x.new_empty(T, B, d)
-    sizes = [L * HB * n for n in plan.counts]
-    rows = x.new_empty(sum(sizes) if keep else max(sizes))
-    kept = Kept(
-        states=x.new_empty(slots, L + 1, B, d),
-        queries=x.new_zeros(slots, L, H, B, k),
-        reads=x.new_zeros(slots, L, B, d),
-        middles=x.new_empty(slots, L, B, d),
-        hiddens=x.new_empty(slots, L, B, F),
-        rows=rows.split(sizes) if keep else tuple(rows[:size] for size in sizes),
-    )
-    kept = kept._replace(rows=tuple(row.view(L, HB, 1, -1 if len(row) else 0) for row in kept.rows))
+    @torch.no_grad()
+    def __init__(
+        self,
+        plan: Plan,
+        keep: bool,
+        x: Tensor,
+        past: Tensor,
+        mixture: Tensor,
+        project: Tensor,
+        layers: list[LayerWeights],
+    ):
+        self.plan, self.x, self.layers = plan, x, layers
+        self.mixture, self.project = mixture, project
+        (B, T, d), (_, HB, self.past, k) = x.shape, past.shape
+        L, H, F, slots = len(layers), HB // B, len(layers[0].widen), T if keep else 1
+        sizes = [L * HB * n for n in plan.counts]
+        self.kept = Kept(
+            stacked=torch.cat([past, x.new_empty(2, HB, T, k)], dim=2),
+            states=x.new_empty(slots, L + 1, B, d),
+            queries=x.new_zeros(slots, L, H, B, k),
+            rows=x.new_empty(sum(sizes) if keep else max(sizes)),
+            reads=x.new_zeros(L, slots, B, d),
+            middles=x.new_empty(L, slots, B, d),
+            hiddens=x.new_empty(L, slots, B, F),
+        )
+        self.slots = range(T) if keep else [0] * T
+        self.rows = split_rows(self.kept, plan) if keep else None
+        self.products = [
+            [product(w) for w in (z.query, z.output, z.widen, z.narrow)] for z in layers
+        ]
+        self.to_keys_values = product(project)
+        # The first layer's queries need nothing but the embedding: all steps at once.
+        z = normalize(x.transpose(0, 1), plan.eps)[0].flatten(0, 1)
+        first = self.products[0][0](z, layers[0].query_bias)
+        self.first_queries = first.view(T, B, H, k).transpose(1, 2)
 
-    for t, n in enumerate(plan.counts):
-        slot, end = t if keep else 0, past + t
-        states, queries, reads, middles, hiddens = (part[slot].unbind() for part in kept[:5])
-        state = states[0].copy_(x[:, t])
-        K_t, V_t = K[:, end - n : end].transpose(1, 2), V[:, end - n : end]
+    def step(self, t: int) -> Tensor:
+        """Take step t and put its key and value behind the others. Returns its output, (B, d)."""
+        plan, kept, slot, n = self.plan, self.kept, self.slots[t], self.plan.counts[t]
+        _, L, H, B, k = kept.queries.shape
+        HB, end = H * B, self.past + t
+        states, queries = kept.states[slot].unbind(), kept.queries[slot].unbind()
+        reads, middles, hiddens = of_step(slot, *kept[4:])
+        rows = kept.rows[: L * HB * n].view(L, HB, 1, n) if self.rows is None else self.rows[t]
+        keys, values = kept.stacked[:, :, end - n : end].unbind()
+        keys = keys.transpose(1, 2)
+        state = states[0].copy_(self.x[:, t])
         for i, (w, (to_query, to_output, to_hidden, to_state)) in enumerate(
-            zip(layers, products, strict=True)
+            zip(self.layers, self.products, strict=True)
         ):
-            mask = plan.masks[t][i] if plan.masks else Masks(None, None, None, None)
+            mask = plan.masks[t][i] if plan.masks else NO_MASKS
             middle = middles[i]
             if n:
-                query = to_query(normalize(state, plan.eps)[0], w.query_bias)
-                query = queries[i].copy_(query.view(B, H, k).transpose(0, 1))
+                if i == 0:
+                    query = self.first_queries[t]
+                else:
+                    query = to_query(normalize(state, plan.eps)[0], w.query_bias)
+                    query = query.view(B, H, k).transpose(0, 1)
+                query = queries[i].copy_(query)
                 scores = torch.baddbmm(w.s[:, :, -n:], query, w.r[:, :, -n:]).view(HB, 1, n)
-                scores.baddbmm_(query.view(HB, 1, k), K_t)
-                row = torch.softmax(scores, -1, out=kept.rows[t][i])
+                scores.baddbmm_(query.view(HB, 1, k), keys)
+                row = torch.softmax(scores, -1, out=rows[i])
                 row = row if mask.attention is None else row * mask.attention
-                read = torch.bmm(row, V_t).view(H, B, k).transpose(0, 1)
+                read = torch.bmm(row, values).view(H, B, k).transpose(0, 1)
                 reads[i].view(B, H, k).copy_(read)
                 middle.copy_(residual(to_output, reads[i], w.output_bias, state, mask.read))
             else:
@@ -149,12 +175,17 @@ def forward_steps(
             state = states[i + 1].copy_(
                 residual(to_state, hidden, w.narrow_bias, middle, mask.added)
             )
-        y[t] = state
-        memory = (mixture @ kept.states[slot].view(L + 1, -1)).view(B, d)
-        new = to_keys_values(memory).view(B, 2, H, k).permute(1, 2, 0, 3)
-        both.view(2, H, B, -1, k)[:, :, :, end] = new
-    K, V = both.view(2, H, B, -1, k).transpose(1, 2)
-    return y.transpose(0, 1).contiguous(), K, V, kept
+        memory = (self.mixture @ kept.states[slot].view(L + 1, -1)).view(B, -1)
+        new = self.to_keys_values(memory).view(B, 2, H, k).permute(1, 2, 0, 3)
+        kept.stacked.view(2, H, B, -1, k)[:, :, :, end] = new
+        return state
+
+
+def split_rows(kept: Kept, plan: Plan) -> list[Tensor]:
+    """The attention weights of each step, (L, HB, 1, n)."""
+    _, L, H, B, _ = kept.queries.shape
+    parts = kept.rows.split([L * H * B * n for n in plan.counts])
+    return [part.view(L, H * B, 1, n) for part, n in zip(parts, plan.counts, strict=True)]
 
 
 def masked(x: Tensor, mask: Tensor | None, out: Tensor) -> Tensor:
@@ -163,101 +194,95 @@ def masked(x: Tensor, mask: Tensor | None, out: Tensor) -> Tensor:
 
 
 class Backward:
-    """The backward pass: steps from the last to the first, a block of them at a time.
+    """The steps backward: from the last to the first, a block of them at a time.
 
     The gradient of a step's key and value has two parts. What later blocks contribute has been
-    added to `d_keys` and `d_values` when those blocks ended, by one product for each; what later
-    steps of the same block contribute is in `near`, to which every step adds.
+    added to `d_stacked` when those blocks ended, by one product for keys and one for values; what
+    later steps of the same block contribute is in `near`, to which every step adds.
 
     Attributes:
+        d_stacked: (2, HB, N, k), gradients of keys and values.
+        d_x: (T, B, d).
         d_scores, rows: (C, L, HB, N), of this block and zero where a step reads nothing.
         d_reads: (C, L, H, B, k), gradients of what attention read.
-        d_queries, d_outputs, d_narrow: (C, L, B, d), of W_q's result, W_o's and W_2's.
-        d_widen: (C, L, B, F), of W_1's result.
+        d_queries, d_outputs, d_narrow: (L, C, B, d), of W_q's result, W_o's and W_2's.
+        d_widen: (L, C, B, F), of W_1's result.
         d_memory: (C, B, d). d_projected: (C, B, 2, H, k), of key and value.
         near: (2, HB, C, k), gradients of the block's own keys and values.
     """
 
-    def __init__(self, plan: Plan, keys, values, mixture, project, layers, kept: Kept, needed):
-        self.plan, self.mixture, self.kept = plan, mixture, kept
+    def __init__(
+        self,
+        plan: Plan,
+        past: int,
+        kept: Kept,
+        mixture: Tensor,
+        project: Tensor,
+        layers: list[LayerWeights],
+        d_stacked: Tensor | None,
+    ):
+        self.plan, self.past, self.kept, self.mixture = plan, past, kept, mixture
         T, _, B, d = kept.states.shape
         _, L, H, _, k = kept.queries.shape
-        N, F, C, new = keys.shape[2], kept.hiddens.shape[-1], min(BLOCK, T), keys.new_empty
-        self.B, self.L, self.H, self.k = B, L, H, k
-        self.T, self.C, self.past = T, C, N - T
+        N, F, C = kept.stacked.shape[2], kept.hiddens.shape[-1], min(BLOCK, T)
+        new, zeros = project.new_empty, project.new_zeros
         self.products = [
             [product(w.t()) for w in (z.query, z.output, z.widen, z.narrow)] for z in layers
         ]
         self.from_keys_values = product(project.t())
         self.far_first = [w.r.transpose(1, 2).contiguous() for w in layers]  # (H, n, k)
-        self.keys = keys.transpose(0, 1).view(H * B, N, k)
-        self.values = values.transpose(0, 1).view(H * B, N, k).transpose(1, 2)
-        self.d_scores, self.rows = keys.new_zeros(2, C, L, H * B, N)
+        self.keys, self.values = kept.stacked[0], kept.stacked[1].transpose(1, 2)
+        self.attention = split_rows(kept, plan)
+        self.d_stacked = zeros(2, H * B, N, k)
+        if d_stacked is not None:
+            self.d_stacked += d_stacked
+        self.d_x = zeros(T, B, d)
+        self.d_scores, self.rows = zeros(2, C, L, H * B, N)
         self.d_reads = new(C, L, H, B, k)
-        self.d_queries, self.d_outputs, self.d_narrow = new(3, C, L, B, d)
-        self.d_widen = new(C, L, B, F)
+        self.d_queries, self.d_outputs, self.d_narrow = new(3, L, C, B, d)
+        self.d_widen = new(L, C, B, F)
         self.d_memory, self.d_projected = new(C, B, d), new(C, B, 2, H, k)
-        self.near = new(2, H * B, C, k)
         self.grads = [
-            LayerWeights(
-                *(torch.zeros_like(w) if n else None for w, n in zip(z, needs, strict=True))
-            )
-            for z, needs in zip(layers, needed, strict=True)
+            LayerWeights(*(torch.zeros_like(w) if w.requires_grad else None for w in z))
+            for z in layers
         ]
         n = layers[0].s.shape[-1]
-        self.d_r, self.d_s = keys.new_zeros(L * H, k, n), keys.new_zeros(L, H, n)
+        self.d_r, self.d_s = zeros(L * H, k, n), zeros(L, H, n)
         self.d_mixture, self.d_project = torch.zeros_like(mixture), torch.zeros_like(project)
-        self.weights = mixture.tolist()
+        self.weights, self.start = mixture.tolist(), T
 
-    def run(self, d_y: Tensor, d_keys: Tensor, d_values: Tensor) -> Tensor:
-        """From the gradients of the three outputs to that of x, (B, T, d); the rest is in self."""
-        H, B, k = self.H, self.B, self.k
-        both = torch.stack([d_keys, d_values]).transpose(1, 2).reshape(2, H * B, -1, k)
-        self.d_keys, self.d_values = self.d_both = both
-        d_y, d_x = d_y.transpose(0, 1).contiguous(), torch.empty_like(d_y)
-        for stop in range(self.T, 0, -BLOCK):
-            start = max(0, stop - BLOCK)
-            self.begin(start, stop)
-            for t in reversed(range(start, stop)):
-                d_x[:, t] = self.step(t, t - start, d_y[t])
-            self.add_to_far(start, stop)
-            self.add_to_weights(start, stop)
-        return d_x
-
-    def begin(self, start: int, stop: int) -> None:
-        """Normalise the block's inputs again, and clear what its steps add to."""
-        own = slice(self.past + start, self.past + start + self.C)
-        self.d_scores[..., own] = 0
-        self.rows[..., own] = 0
-        self.near.zero_()
-        self.own, eps = own, self.plan.eps
-        self.norms1 = normalize(self.kept.states[start:stop, :-1], eps)
-        self.norms2 = normalize(self.kept.middles[start:stop], eps)
-
-    def step(self, t: int, c: int, grad: Tensor) -> Tensor:
-        """One step: from the gradient of its output to that of its embedding, both (B, d)."""
-        B, H, k, HB, L, n = self.B, self.H, self.k, self.H * self.B, self.L, self.plan.counts[t]
-        end = self.past + t
+    def step(self, t: int, grad: Tensor) -> None:
+        """Undo step t, the last that is not yet undone, given the gradient of its output (B, d)."""
+        start = t // BLOCK * BLOCK
+        if start != self.start:
+            self.begin(start, t + 1)
+        kept, c, n, end = self.kept, t - start, self.plan.counts[t], self.past + t
+        _, L, H, B, k = kept.queries.shape
+        HB = H * B
         keys, values = self.keys[:, end - n : end], self.values[:, :, end - n : end]
-        rows, d_scores = self.kept.rows[t], torch.empty_like(self.kept.rows[t])
-        whole = (self.d_both[:, :, end] + self.near[:, :, c]).view(2, H, B, k)
+        rows, d_scores = self.attention[t], torch.empty_like(self.attention[t])
+        states = kept.states[t].unbind()
+        middles, hiddens = of_step(t, kept.middles, kept.hiddens)
+        d_queries, d_outputs, d_narrow, d_widen = of_step(
+            c, self.d_queries, self.d_outputs, self.d_narrow, self.d_widen
+        )
+        mean1, scale1, mean2, scale2 = of_step(c, *self.norms1[1:], *self.norms2[1:])
+
+        whole = (self.d_stacked[:, :, end] + self.near[:, :, c]).view(2, H, B, k)
         self.d_projected[c].copy_(whole.permute(2, 0, 1, 3))
         d_memory = self.from_keys_values(self.d_projected[c].view(B, -1))
         self.d_memory[c] = d_memory
         grad = torch.add(grad, d_memory, alpha=self.weights[L])
         for i in reversed(range(L)):
             from_query, from_output, from_hidden, from_state = self.products[i]
-            mask = self.plan.masks[t][i] if self.plan.masks else Masks(None, None, None, None)
-            d_hidden = from_state(masked(grad, mask.added, out=self.d_narrow[c, i]))
+            mask = self.plan.masks[t][i] if self.plan.masks else NO_MASKS
+            d_hidden = from_state(masked(grad, mask.added, out=d_narrow[i]))
             if mask.hidden is not None:
                 d_hidden *= mask.hidden
-            hidden = self.kept.hiddens[t, i]
-            d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=self.d_widen[c, i])
-            grad = grad + self.through_norm(
-                from_hidden(d_hidden), self.kept.middles[t, i], self.norms2, c, i
-            )
+            d_hidden = relu_backward(d_hidden, hiddens[i], 0, grad_input=d_widen[i])
+            grad = grad + through_norm(from_hidden(d_hidden), middles[i], mean2[i], scale2[i])
             if n:
-                d_read = from_output(masked(grad, mask.read, out=self.d_outputs[c, i]))
+                d_read = from_output(masked(grad, mask.read, out=d_outputs[i]))
                 d_read = self.d_reads[c, i].copy_(d_read.view(B, H, k).transpose(0, 1))
                 d_row = torch.bmm(d_read.view(HB, 1, k), values)
                 if mask.attention is not None:
@@ -266,27 +291,36 @@ class Backward:
                 d_query = torch.bmm(d_score.view(H, B, n), self.far_first[i][:, -n:])
                 d_query = d_query.view(HB, 1, k).baddbmm_(d_score, keys)
                 d_query = d_query.view(H, B, k).transpose(0, 1)
-                self.d_queries[c, i].view(B, H, k).copy_(d_query)
-                grad = grad + self.through_norm(
-                    from_query(self.d_queries[c, i]), self.kept.states[t, i], self.norms1, c, i
-                )
+                d_queries[i].view(B, H, k).copy_(d_query)
+                if i > 0:  # the first layer's query can wait for the end of the block
+                    d_normal = from_query(d_queries[i])
+                    grad = grad + through_norm(d_normal, states[i], mean1[i], scale1[i])
             else:
-                self.d_queries[c, i] = self.d_outputs[c, i] = self.d_reads[c, i] = 0
+                for part in (d_queries[i], d_outputs[i], self.d_reads[c, i]):
+                    part.zero_()
             grad = torch.add(grad, d_memory, alpha=self.weights[i])
+        self.d_x[t] = grad
         if n:
             self.add_to_near(t, c, d_scores)
-        return grad
+        if c == 0:
+            self.add_to_far()
+            self.add_to_weights()
 
-    def through_norm(self, grad: Tensor, x: Tensor, norms: tuple, c: int, i: int) -> Tensor:
-        _, mean, scale = norms
-        shape, want = x.shape[-1:], [True, False, False]
-        return layer_norm_backward(grad, x, shape, mean[c, i], scale[c, i], None, None, want)[0]
+    def begin(self, start: int, stop: int) -> None:
+        """Normalise the block's inputs again, and clear what its steps add to."""
+        self.start, self.stop, eps = start, stop, self.plan.eps
+        self.own = slice(self.past + start, self.past + stop)
+        self.d_scores[..., self.own] = 0
+        self.rows[..., self.own] = 0
+        self.near = self.keys.new_zeros(2, len(self.keys), stop - start, self.keys.shape[-1])
+        self.norms1 = normalize(self.kept.states[start:stop, :-1].transpose(0, 1), eps)
+        self.norms2 = normalize(self.kept.middles[:, start:stop], eps)
 
     def add_to_near(self, t: int, c: int, d_scores: Tensor) -> None:
         """Add what step t gives to distances, and to keys and values of its own block."""
-        L, H, B, k, n, end = self.L, self.H, self.B, self.k, self.plan.counts[t], self.past + t
-        queries, d_reads = self.kept.queries[t], self.d_reads[c]
-        rows = self.kept.rows[t]
+        _, L, H, B, k = self.kept.queries.shape
+        n, end = self.plan.counts[t], self.past + t
+        queries, d_reads, rows = self.kept.queries[t], self.d_reads[c], self.attention[t]
         if self.plan.masks:
             rows = rows * torch.stack([mask.attention for mask in self.plan.masks[t]])
         self.d_scores[c, :, :, end - n : end] = d_scores[:, :, 0]
@@ -300,75 +334,110 @@ class Backward:
             weights = weights[c, :, :, self.own].permute(1, 2, 0)  # (HB, C, L)
             near.baddbmm_(weights, given.view(L, H * B, k).transpose(0, 1))
 
-    def add_to_far(self, start: int, stop: int) -> None:
+    def add_to_far(self) -> None:
         """Add what the block gives to keys and values before it: one product for each."""
-        rows, HB = (stop - start) * self.L, self.H * self.B
+        _, L, H, B, k = self.kept.queries.shape
+        C, first = self.stop - self.start, self.past + self.start
         # As far back as the block's first step reads: where a later one does not, its row is zero.
-        far = slice(self.past + start - self.plan.counts[start], self.past + start)
+        far = slice(first - self.plan.counts[self.start], first)
         if far.start == far.stop:
             return
-        for d_past, weights, given in (
-            (self.d_keys, self.d_scores, self.kept.queries[start:stop]),
-            (self.d_values, self.rows, self.d_reads[: stop - start]),
+        for d_past, weights, given in zip(
+            self.d_stacked,
+            (self.d_scores, self.rows),
+            (self.kept.queries[self.start : self.stop], self.d_reads[:C]),
+            strict=True,
         ):
-            weights = weights[: stop - start].view(rows, HB, -1)[:, :, far].permute(1, 2, 0)
-            d_past[:, far] += torch.bmm(weights, given.view(rows, HB, -1).transpose(0, 1))
+            weights = weights[:C].view(C * L, H * B, -1)[:, :, far].permute(1, 2, 0)
+            d_past[:, far] += torch.bmm(weights, given.view(C * L, H * B, k).transpose(0, 1))
 
-    def add_to_weights(self, start: int, stop: int) -> None:
+    def add_to_weights(self) -> None:
         """Add what the block gives to the weights: one product for each."""
-        C, kept = stop - start, self.kept
+        kept, C, block = self.kept, self.stop - self.start, slice(self.start, self.stop)
         pairs = (  # gradient of a linear map's result, and its input
             (self.d_queries, self.norms1[0]),
-            (self.d_outputs, kept.reads[start:stop]),
+            (self.d_outputs, kept.reads[:, block]),
             (self.d_widen, self.norms2[0]),
-            (self.d_narrow, kept.hiddens[start:stop]),
+            (self.d_narrow, kept.hiddens[:, block]),
         )
         for i, grads in enumerate(self.grads):
             of_maps = (grads[0:2], grads[4:6], grads[6:8], grads[8:10])
             for (weight, bias), (given, x) in zip(of_maps, pairs, strict=True):
-                given, x = given[:C, i].flatten(0, 1), x[:, i].flatten(0, 1)
+                given, x = given[i, :C].flatten(0, 1), x[i].flatten(0, 1)
                 if weight is not None:
                     weight.addmm_(given.t(), x)
                 if bias is not None:
                     bias += given.sum(0)
-        states, d_memory = kept.states[start:stop], self.d_memory[:C]
+        states, d_memory = kept.states[block], self.d_memory[:C]
         memory = torch.einsum("l,clbd->cbd", self.mixture, states).flatten(0, 1)
         self.d_project.addmm_(self.d_projected[:C].view(len(memory), -1).t(), memory)
         self.d_mixture += torch.einsum("clbd,cbd->l", states, d_memory)
+        d_normal = self.products[0][0](self.d_queries[0, :C].flatten(0, 1)).view(d_memory.shape)
+        mean, scale = (part[0] for part in self.norms1[1:])
+        self.d_x[block] += through_norm(d_normal, states[:, 0].contiguous(), mean, scale)
 
     def given(self) -> list[Tensor | None]:
-        """The gradients of keys, values, mixture, project and every layer's weights."""
-        L, H, k = self.L, self.H, self.k
-        past = self.d_both.view(2, H, self.B, -1, k)[:, :, :, : self.past].transpose(1, 2)
-        d_r, d_s = self.d_r.view(L, H, k, -1), self.d_s[:, :, None]
+        """The gradients of the stacked past, x, mixture, project and every layer's weights."""
+        L, H = self.d_s.shape[:2]
+        d_r, d_s = self.d_r.unflatten(0, (L, H)), self.d_s[:, :, None]
         layers = [
             grads._replace(r=r, s=s) for grads, r, s in zip(self.grads, d_r, d_s, strict=True)
         ]
-        return [*past, self.d_mixture, self.d_project, *(grad for z in layers for grad in z)]
+        past, d_x = self.d_stacked[:, :, : self.past], self.d_x.transpose(0, 1)
+        return [past, d_x, self.d_mixture, self.d_project, *(z for layer in layers for z in layer)]
 
 
-class WholeSequence(torch.autograd.Function):
-    """`forward_steps` with a backward pass of its own; the gradient of a gradient is an error."""
+def of_step(t: int, *rooms: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """From rooms (L, T, ...) what belongs to step t: for each room a tuple of L tensors."""
+    return (room[:, t].unbind() for room in rooms)
+
+
+def through_norm(grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """From the gradient of `normalize(x)` to that of x."""
+    want = [True, False, False]
+    return layer_norm_backward(grad, x, x.shape[-1:], mean, scale, None, None, want)[0]
+
+
+class Steps(torch.autograd.Function):
+    """Some steps of a pass: one note for autograd. The gradient of a gradient is an error.
+
+    They write behind what is stacked, in a buffer that all steps share, as `Stack` does. What is
+    there before the first step goes into the first call, and so the gradients of all of it come out
+    where the way back ends; until then they are gathered in a `Backward`, which all calls share.
+    """
 
     @staticmethod
-    def forward(ctx, plan, x, keys, values, mixture, project, *weights):
-        y, keys, values, kept = forward_steps(
-            plan, True, x, keys, values, mixture, project, by_layer(weights)
-        )
-        ctx.plan, ctx.n_weights, parts = plan, len(weights), len(kept) - 1
-        ctx.save_for_backward(keys, values, mixture, project, *weights, *kept[:parts], *kept.rows)
-        return y, keys, values
+    def forward(ctx, run: Forward, stop: int, stacked: Tensor, *before: Tensor):
+        ctx.plan, ctx.past, ctx.stop = run.plan, run.past, stop
+        ctx.start = stacked.shape[2] - run.past
+        y = torch.stack([run.step(t) for t in range(ctx.start, stop)], dim=1)
+        # Behind autograd's back: what later steps write is no change to what is saved here.
+        stacked, *kept = (room.data for room in run.kept)
+        stacked = stacked[:, :, : run.past + stop]
+        weights = run.mixture, run.project, *(w for layer in run.layers for w in layer)
+        ctx.save_for_backward(stacked, *kept, *weights)
+        ctx.set_materialize_grads(False)
+        return y, stacked
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_y, d_keys, d_values):
-        *fixed, weights = *ctx.saved_tensors[:4], ctx.saved_tensors[4 : 4 + ctx.n_weights]
-        parts = ctx.saved_tensors[4 + ctx.n_weights :]
-        kept = Kept(*parts[:5], parts[5:])
-        needed = by_layer(ctx.needs_input_grad[6:])
-        backward = Backward(ctx.plan, *fixed, by_layer(weights), kept, needed)
-        d_x = backward.run(d_y, d_keys, d_values)
-        return None, d_x, *backward.given()
+    def backward(ctx, d_y, d_stacked):
+        under_way, T = ctx.plan.under_way, len(ctx.plan.counts)
+        if ctx.stop == T or d_stacked is None:  # no later step has been undone
+            kept, weights = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
+            mixture, project, layers = *weights[:2], by_layer(weights[2:])
+            under_way[:] = [
+                Backward(ctx.plan, ctx.past, Kept(*kept), mixture, project, layers, d_stacked)
+            ]
+        (backward,) = under_way
+        if d_y is None:
+            d_y = torch.zeros_like(backward.d_x[ctx.start : ctx.stop]).transpose(0, 1)
+        for t in reversed(range(ctx.start, ctx.stop)):
+            backward.step(t, d_y[:, t - ctx.start])
+        if ctx.start > 0:  # cut at the seam
+            return None, None, backward.d_stacked[:, :, : ctx.past + ctx.start]
+        under_way.clear()
+        return None, None, *backward.given()
 
 
 def by_layer(weights: tuple) -> list[LayerWeights]:
@@ -413,26 +482,42 @@ def rests(dropout: nn.Module) -> bool:
 
 
 def whole_sequence(
-    model: nn.Module, x: Tensor, keys: Tensor, values: Tensor
+    model: nn.Module, x: Tensor, keys: Tensor, values: Tensor, at_once: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run a `FeedbackTransformerKV` on x (B, T, d) after a past of keys and values (B, H, n, k).
 
     Float32, float64 and bfloat16 on any device. Autocast is off inside; second derivatives raise
     RuntimeError (take them on the "loop" path).
 
+    Args:
+        at_once: how many steps are one note for autograd; all of them unless given.
+
     Returns:
         Outputs (B, T, d) before the last norm, and keys and values with T steps more.
     """
-    past, T = keys.shape[2], x.shape[1]
+    past, (B, T, _) = keys.shape[2], x.shape
     size = model.config.memory_size or past + T
     counts = [min(n, size) for n in range(past, past + T)]
     with torch.autocast(x.device.type, enabled=False):
         shared = model.keys_values[0]
-        inputs = x, keys, values, model.mixture.weights(x)
-        inputs += (torch.cat([shared.key.weight, shared.value.weight]),)
+        mixture = model.mixture.weights(x)
+        project = torch.cat([shared.key.weight, shared.value.weight])
         layers = [layer_weights(layer, max(1, counts[-1])) for layer in model.layers]
-        weights = [tensor for layer in layers for tensor in layer]
-        plan = Plan(counts, model.norm.eps, draw_masks(model.layers, x, counts))
-        if torch.is_grad_enabled() and any(z.requires_grad for z in (*inputs, *weights)):
-            return WholeSequence.apply(plan, *inputs, *weights)
-        return forward_steps(plan, False, *inputs, layers)[:3]
+        stacked = torch.stack([keys, values]).transpose(1, 2).flatten(1, 2)  # (2, HB, n, k)
+        before = x, mixture, project, *(weight for layer in layers for weight in layer)
+        keep = torch.is_grad_enabled() and any(z.requires_grad for z in (stacked, *before))
+        plan = Plan(counts, model.norm.eps, draw_masks(model.layers, x, counts), [])
+        run = Forward(plan, keep, x, stacked, mixture, project, layers)
+        if keep:
+            y = []
+            for start in range(0, T, at_once or T):
+                stop = min(T, start + (at_once or T))
+                out, stacked = Steps.apply(run, stop, stacked, *before)
+                y.append(out)
+                before = ()
+            y = torch.cat(y, dim=1)
+        else:
+            y = torch.stack([run.step(t).clone() for t in range(T)], dim=1)
+            stacked = run.kept.stacked
+    keys, values = stacked.unflatten(1, (-1, B)).transpose(1, 2)
+    return y, keys, values

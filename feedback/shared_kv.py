@@ -22,9 +22,10 @@ class FeedbackTransformerKV(FeedbackTransformer):
 
     Args:
         config: with model="feedback-kv".
-        path: "sequence" runs all steps in one autograd function (`feedback.sequence`); "loop" and
-            "stack" run step by step. Outputs and gradients are the same. Single steps, and `trace`,
-            gather in a stack on the first path too.
+        path: "loop" leaves every operation to autograd, as the unshared model does. The other two
+            run the steps of `feedback.sequence`, which write one buffer: on "stack" each step is an
+            autograd function of its own, on "sequence" one function is all steps. Outputs and
+            gradients are the same. Single steps, and `trace`, take the unshared model's way.
     """
 
     name = "feedback-kv"
@@ -38,9 +39,10 @@ class FeedbackTransformerKV(FeedbackTransformer):
     ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
         memory = self.start(x, memory, sets=1)
-        if self.path != "sequence" or x.shape[1] == 1:
+        if self.path == "loop" or x.shape[1] == 1:
             return super().forward(x, memory, return_memory)
-        y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values)
+        at_once = 1 if self.path == "stack" else None
+        y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values, at_once)
         y = self.norm(y)
         return (y, self.remember([keys], [values])) if return_memory else y
 

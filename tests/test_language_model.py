@@ -189,7 +189,7 @@ def test_a_pass_leaves_nothing_behind_on_the_model(model):
 
 @every_model
 def test_no_attention_outlives_its_layer_unless_a_trace_is_taken(model):
-    model = small(model, path=None if model == "parallel" else "stack", n_layers=6)
+    model = small(model, path=None if model == "parallel" else "loop", n_layers=6)
     alive = []
 
     def watch(module, inputs, outputs):
