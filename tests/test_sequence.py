@@ -1,4 +1,4 @@
-"""The whole-sequence function: its gradient, and every way in which a pass over it is run."""
+"""The steps in one function: its gradient, and every way in which a pass over it is run."""
 
 import pytest
 import torch
@@ -43,6 +43,34 @@ def test_the_gradient_is_that_of_finite_differences(memory_size, past, dropout):
         return sequence.whole_sequence(model, x, *carried)
 
     assert torch.autograd.gradcheck(run, (x, carried.requires_grad_(), *model.parameters()))
+
+
+@pytest.mark.parametrize("at_once", [1, 3, sequence.BLOCK])
+@pytest.mark.parametrize("of", ["outputs", "memory", "both"])
+def test_notes_for_any_number_of_steps_pass_the_same_gradients(at_once, of):
+    """Of outputs, or of the memory alone; and a second time from a graph that is kept."""
+    shape = BLOCKS[-1]
+    model, x = random_model("feedback-kv", shape), random_input(shape)
+    carried = torch.randn(2, 2, 3, 4, 2, dtype=torch.float64).requires_grad_()
+    wanted = [x, carried, *(p for name, p in model.named_parameters() if name[:5] != "norm.")]
+    found = []
+    for steps in (None, at_once):
+        y, keys, values = sequence.whole_sequence(model, x, *carried, steps)
+        parts = {"outputs": [y], "memory": [keys, values], "both": [y, keys, values]}[of]
+        loss = sum(weigh(part) for part in parts)
+        found += [torch.autograd.grad(loss, wanted, retain_graph=True) for _ in range(2)]
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0])
+
+
+@pytest.mark.parametrize("path", ["stack", "sequence"])
+def test_a_memory_changed_by_hand_is_noticed_on_the_way_back(path):
+    model, x = random_model("feedback-kv", TINY, path), random_input(TINY)
+    y, memory = model(x, return_memory=True)
+    with torch.no_grad():
+        memory.keys[0].zero_()
+    with pytest.raises(RuntimeError, match="inplace"):
+        weigh(y).backward()
 
 
 @pytest.mark.parametrize("shape", BLOCKS, ids=shape_name)
