@@ -292,13 +292,14 @@ class Backward:
                 d_query = d_query.view(HB, 1, k).baddbmm_(d_score, keys)
                 d_query = d_query.view(H, B, k).transpose(0, 1)
                 d_queries[i].view(B, H, k).copy_(d_query)
-                if i > 0:  # the first layer's query can wait for the end of the block
+                if i > 0:
                     d_normal = from_query(d_queries[i])
                     grad = grad + through_norm(d_normal, states[i], mean1[i], scale1[i])
             else:
                 for part in (d_queries[i], d_outputs[i], self.d_reads[c, i]):
                     part.zero_()
-            grad = torch.add(grad, d_memory, alpha=self.weights[i])
+            if i > 0:  # the first layer's query, and what comes after, can wait for the block's end
+                grad = torch.add(grad, d_memory, alpha=self.weights[i])
         self.d_x[t] = grad
         if n:
             self.add_to_near(t, c, d_scores)
@@ -375,6 +376,7 @@ class Backward:
         d_normal = self.products[0][0](self.d_queries[0, :C].flatten(0, 1)).view(d_memory.shape)
         mean, scale = (part[0] for part in self.norms1[1:])
         self.d_x[block] += through_norm(d_normal, states[:, 0].contiguous(), mean, scale)
+        self.d_x[block].add_(d_memory, alpha=self.weights[0])
 
     def given(self) -> list[Tensor | None]:
         """The gradients of the stacked past, x, mixture, project and every layer's weights."""
