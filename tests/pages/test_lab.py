@@ -196,7 +196,7 @@ def widget(lab, case):
         for cell in lab.page.locator(".jp-CodeCell").all()
         if f"made['{case.name}'] =" in cell.text_content()
     ]
-    shown = cell.locator(".feedback-view, [data-mime-type='application/vnd.jupyter.error']").first
+    shown = cell.locator(".feedback-view, .jp-OutputArea-output pre").first  # or an error's text
     shown.wait_for()
     assert shown.get_attribute("role") == "group", shown.text_content()
     return shown
