@@ -27,7 +27,7 @@ from chromium import ARGUMENTS, find_chromium  # noqa: E402
 
 PAGE = ROOT / "_build" / "html" / "book" / "live-model.html"
 WIDGET = ".feedback-widget[data-widget=live_model]"
-TALL = {"width": 1280, "height": 800}
+SCREEN = {"width": 1280, "height": 800}
 
 # When the place came near, and when its widget was there, in milliseconds.
 WATCH = """
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"there is no {PAGE}: run make book first")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        page = browser.new_page(viewport=TALL)
+        page = browser.new_page(viewport=SCREEN)
         page.add_init_script(WATCH)
         page.goto(PAGE.as_uri())
         page.wait_for_function("window.wasDrawn")

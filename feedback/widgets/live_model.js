@@ -4,7 +4,6 @@
 
 const SLICE = 10; // milliseconds of work between two pictures
 const KEPT = 256; // last characters that can be looked at again
-const SPEEDS = [["4", "4 a second"], ["20", "20 a second"], ["Infinity", "as fast as it can"]];
 
 export default widget(({ model, el }) => {
   let end;
@@ -36,13 +35,14 @@ function live(model, el) {
   };
 
   let writer = begin();
-  let wanted; // how many characters there should be
+  let wanted; // how many characters there are to be
   let place; // the one that is looked at; undefined: the last
   let playing = false;
   let perSecond = 20;
   let due = 0;
   let ended = false;
   let awake = false;
+  let stale = false;
 
   // ---- what there is to do ----
 
@@ -68,30 +68,38 @@ function live(model, el) {
   function work() {
     const measured = measuring.step();
     if (rewriting.step()) return true;
-    if (playing && performance.now() >= due) {
-      wanted = writer.tokens.length + 1;
-      due = Math.max(due + 1000 / perSecond, performance.now());
+    if (writer.tokens.length < wanted) {
+      writer.next();
+      return true;
     }
-    if (writer.tokens.length >= wanted) return measured;
-    writer.next();
+    if (!playing || performance.now() < due) return measured;
+    wanted++;
+    due = Math.max(due + 1000 / perSecond, performance.now());
     return true;
   }
 
   const frame = guarded(el, () => {
-    awake = false;
     if (ended) return;
     const end = performance.now() + SLICE;
     let more = true;
-    while (more && performance.now() < end) more = work();
-    show();
-    if (more || playing) return wake();
+    while (more && performance.now() < end) {
+      more = work();
+      stale ||= more;
+    }
+    if (stale) show();
+    stale = false;
+    awake = more || playing;
+    if (awake) return requestAnimationFrame(frame);
     view.picture.ariaBusy = "false";
     set("text", decode(writer.tokens));
   });
+  // The picture is no longer true, and there may be something to do.
   function wake() {
-    if (!awake && !ended) requestAnimationFrame(frame);
+    stale = true;
+    if (awake || ended) return;
     awake = true;
     view.picture.ariaBusy = "true";
+    requestAnimationFrame(frame);
   }
 
   // ---- what the reader does ----
@@ -104,13 +112,13 @@ function live(model, el) {
   const play = (on) => {
     playing = on;
     due = performance.now();
-    go(writer.tokens.length);
+    go(wanted);
   };
   const view = buildView(model, { characters, encode, decode }, {
     set,
     step() {
       play(false);
-      go(writer.tokens.length + 1);
+      go(wanted + 1);
       view.animate();
     },
     togglePlay: () => play(!playing),

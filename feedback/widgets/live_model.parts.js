@@ -3,6 +3,7 @@
 
 const BARS = 10; // characters of which it is shown how likely they come next
 const RECENT = 48; // memory vectors of which it is shown how much the heads take from them
+const SPEEDS = [["4", "4 a second"], ["20", "20 a second"], ["Infinity", "as fast as it can"]];
 
 function buildView(model, alphabet, actions) {
   const parts = [
@@ -124,7 +125,7 @@ function textPart(model, { encode, decode }, { lookAt }) {
   // Prompt and continuation before the marked character, that character, and both after it.
   const pieces = ["b", "span", "mark", "b", "span"].map((tag) => element(tag));
   const box = element("pre", { className: "text", tabIndex: 0, role: "group" }, ...pieces);
-  box.ariaLabel = "Prompt and what the model has written";
+  box.ariaLabel = "The text so far";
   const chosen = slider("Character to look at", { step: 1 }, lookAt);
   const which = element("output");
   const place = element("div", { className: "place" }, which, chosen);
