@@ -114,10 +114,10 @@ function sizeControl(name, set) {
   const exact = keepKeys(element("input", { type: "number", min: 1, max: MOST[name], step: 1 }));
   exact.ariaLabel = `${name}, exact`;
   let last = 1;
-  exact.addEventListener("input", () => {
+  listen(exact, "input", () => {
     if (exact.value !== "" && exact.validity.valid) set(Number(exact.value));
   });
-  exact.addEventListener("change", () => (exact.value = last)); // what is no size gives way
+  listen(exact, "change", () => (exact.value = last)); // what is no size gives way
   const show = (value) => {
     last = value;
     if (Number(exact.value) !== value) exact.value = value;

@@ -74,7 +74,7 @@ function buildPicture(model, el) {
     return element("div", { className: "panel", data: { model: name } }, heading, grids[i]);
   });
   for (const grid of grids) {
-    grid.addEventListener("click", ({ target }) => {
+    listen(grid, "click", ({ target }) => {
       const { token, layer } = target.closest("[data-token]")?.dataset ?? {};
       if (token !== undefined) (layer === "0" ? begin : finish)(Number(token));
     });

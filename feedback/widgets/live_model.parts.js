@@ -53,7 +53,7 @@ const quoted = (text) => `\u201c${text.replaceAll("\n", "\u21b5")}\u201d`;
 function promptPart(model, { characters, encode }, { set }) {
   const input = keepKeys(element("textarea", { rows: 2, spellcheck: false, autocomplete: "off" }));
   const refusal = element("p", { className: "refusal", role: "alert" });
-  input.addEventListener("input", () => {
+  listen(input, "input", () => {
     const bad = Array.from(input.value).find((_, i) => encode(input.value)[i] === undefined);
     if (input.value === "") refusal.textContent = "The model needs at least one character.";
     else if (bad === undefined) refusal.textContent = "";
@@ -92,7 +92,7 @@ function controlsPart(model, { characters }, { set, step, togglePlay, startAgain
     set("top_k", value === "" ? null : Number(value)),
   );
   const seed = keepKeys(element("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1 }));
-  seed.addEventListener("input", () => {
+  listen(seed, "input", () => {
     if (seed.value !== "" && seed.validity.valid) set("seed", Number(seed.value));
   });
   const settings = [

@@ -150,10 +150,10 @@ function buildPicture(model, set) {
   const reading = element("label", { className: "reading" }, "Weight on", points, pointing);
   const table = tableOf(names, heads);
 
-  lines.addEventListener("pointerover", ({ target }) => {
+  listen(lines, "pointerover", ({ target }) => {
     if (target.matches(".cell")) pointAt(columns.indexOf(target.closest(".column")));
   });
-  lines.addEventListener("click", ({ target }) => {
+  listen(lines, "click", ({ target }) => {
     if (target.matches(".cell")) pointAt(columns.indexOf(target.closest(".column")));
     if (!target.matches(".token")) return;
     asks.stop();

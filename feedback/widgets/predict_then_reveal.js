@@ -160,7 +160,7 @@ function numberControl(model, reveal) {
   const input = keepKeys(element("input", { type: "number", step: "any" }));
   input.value = model.get("guess") ?? "";
   const guess = () => (input.value === "" ? null : Number(input.value));
-  input.addEventListener("keydown", (event) => {
+  listen(input, "keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault(); // or it presses the button that has the focus by then
     reveal(guess());

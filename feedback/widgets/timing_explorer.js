@@ -4,7 +4,7 @@
 // the axis and other sizes, a line for each model, path and run. Here they are chosen and drawn.
 
 export default widget(({ model, el }) => {
-  let showChoices;
+  let showChoices = () => {}; // until there is a picture
   const draw = guarded(el, () => {
     const { picture, show } = buildExplorer(model);
     el.replaceChildren(picture);
@@ -130,7 +130,7 @@ function fill(select, texts, value) {
 
 function variantBox(variant, onInput) {
   const input = keepKeys(element("input", { type: "checkbox" }));
-  input.addEventListener("change", () => onInput(input.checked));
+  listen(input, "change", () => onInput(input.checked));
   const node = element("label", { className: "control" }, input, swatch(variant), variant);
   return Object.assign(node, { input });
 }

@@ -39,7 +39,17 @@ BROKEN_RULES = """async ({ tags, only, but }) => {
 }"""
 
 
+# A page that got another width or other colours is on its way for a moment.
+AT_REST = """async () => {
+    const moves = document.getAnimations();
+    const ends = moves.filter((each) => each.effect.getTiming().iterations === 1);
+    await Promise.allSettled(ends.map((each) => each.finished));
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
+
+
 def broken_rules(page, only=(), but=()) -> list:
+    page.evaluate(AT_REST)
     return page.evaluate(BROKEN_RULES, {"tags": TAGS, "only": list(only), "but": list(but)})
 
 

@@ -55,11 +55,67 @@ CASES = [
         value=[0.2, 0.3, 0.5],
         shown="Memory: 20\N{NO-BREAK SPACE}% embedding, 30\N{NO-BREAK SPACE}% layer 1",
     ),
+    Case(
+        code="MemoryAttention(attention=[[[[1, 0], [0.5, 0.5]]]], labels=['a', 'b'])",
+        trait="step",
+        acts=[
+            (lambda widget: slider_of(widget).press("Home"), 0),
+            (lambda widget: widget.get_by_text("b", exact=True).first.click(), 1),
+        ],
+        value=0,
+        shown="At step 0",
+    ),
+    Case(
+        code="CriticalPath(tokens=3, layers=2)",
+        trait="time",
+        acts=[(lambda widget: slider_of(widget).press("End"), 6)],
+        value=1,
+        shown="Steps done: parallel 1 of 2, feedback 1 of 6.",
+    ),
+    Case(
+        code="CacheGrowth(tokens=256, layers=4, width=256)",
+        trait="tokens",
+        acts=[(lambda widget: slider_of(widget).press("ArrowRight"), 384)],
+        value=512,
+        shown="With tokens 512, layers 4",
+    ),
+    Case(
+        code="TimingExplorer()",
+        trait="over",
+        acts=[(lambda widget: menu_of(widget, "against").select_option("layers"), "layers")],
+        value="batch",
+        shown="against batch",
+    ),
+    Case(
+        code="LiveModel(held_text='To be')",
+        trait="layer_weights",
+        acts=[(lambda widget: button_of(widget, "Last layer").click(), [0, 0, 0, 0, 1])],
+        value=[0.5, 0.5, 0, 0, 0],
+        shown="0.500",
+    ),
+    Case(
+        code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
+        trait="guess",
+        acts=[
+            (lambda widget: widget.get_by_role("spinbutton").fill("5"), None),
+            (lambda widget: button_of(widget, "Reveal").click(), 5),
+        ],
+        value=4,
+        shown="Your guess is 1 too high.",
+    ),
 ]
 
 
 def slider_of(widget):
     return widget.locator("input[type=range]").first
+
+
+def menu_of(widget, name: str):
+    return widget.get_by_role("combobox", name=name)
+
+
+def button_of(widget, name: str):
+    return widget.get_by_role("button", name=name)
 
 
 # ---- JupyterLab ----

@@ -343,7 +343,7 @@ def test_any_earlier_character_can_be_looked_at(widget, shipped):
 
 
 def test_a_prompt_of_the_readers_own(widget, shipped):
-    widget.get_by_label("Prompt").fill("To be, or not to be")
+    widget.get_by_role("textbox", name="Prompt").fill("To be, or not to be")
     come_to_rest(widget)
     assert text_of(widget) == "To be, or not to be"
     press(widget, "Step")
@@ -355,11 +355,11 @@ def test_a_prompt_of_the_readers_own(widget, shipped):
     ("prompt", "message"), [("Act 1", "does not know “1”"), ("", "needs at least one character")]
 )
 def test_a_prompt_that_it_cannot_read_is_refused_and_the_text_stays(widget, prompt, message):
-    widget.get_by_label("Prompt").fill(prompt)
+    widget.get_by_role("textbox", name="Prompt").fill(prompt)
     assert message in widget.get_by_role("alert").text_content()
     come_to_rest(widget)
     assert text_of(widget) == "ROMEO:\n"
-    widget.get_by_label("Prompt").fill("Act")
+    widget.get_by_role("textbox", name="Prompt").fill("Act")
     come_to_rest(widget)
     assert widget.locator(".refusal").text_content() == ""
     assert text_of(widget) == "Act"
@@ -367,7 +367,7 @@ def test_a_prompt_that_it_cannot_read_is_refused_and_the_text_stays(widget, prom
 
 def test_it_is_used_by_keyboard_alone(widget, shipped):
     keyboard = widget.page.keyboard
-    widget.get_by_label("Prompt").focus()
+    widget.get_by_role("textbox", name="Prompt").focus()
     keyboard.press("Tab")  # Step
     keyboard.press("Enter")
     wait_for_length(widget, 8)
