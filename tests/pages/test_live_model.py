@@ -391,9 +391,19 @@ def test_it_can_be_read(open_page, mode, viewport):
     with open_page(PAGE, color_scheme=mode, viewport=viewport) as visit:
         widget = visit.page.locator(WIDGET)
         come_to_rest(widget)
+        widget.get_by_label("Prompt").fill("Act 1")  # the longest message that can appear
         assert not scrolls_sideways(visit.page)
         background = color_of(visit.page.locator("body"), "background-color")
-        for part in (".title", ".note", ".sentence", ".name", ".most", ".percent", "button"):
+        for part in (
+            ".title",
+            ".note",
+            ".sentence",
+            ".name",
+            ".most",
+            ".percent",
+            "button",
+            ".refusal",
+        ):
             text = color_of(widget.locator(part).first, "color")
             assert contrast(text, background) >= 4.5, f"{part}: {text} on {background}"
         mark = widget.locator("mark")
