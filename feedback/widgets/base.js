@@ -172,4 +172,13 @@ const percent = (share) => Math.floor(100 * share + 0.5);
 const withMinus = (text) => text.replace("-", "\u2212");
 const short = (value, digits = 4) => withMinus(String(Number(value.toPrecision(digits))));
 
+// Sets one weight and scales the others in proportion, so that all still sum to 1.
+function withWeight(weights, index, value) {
+  const others = weights.reduce((sum, weight, l) => (l === index ? sum : sum + weight), 0);
+  return weights.map((weight, l) => {
+    if (l === index) return value;
+    return others > 0 ? (weight / others) * (1 - value) : (1 - value) / (weights.length - 1);
+  });
+}
+
 // ---- this widget ----

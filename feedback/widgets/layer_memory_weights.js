@@ -29,15 +29,6 @@ function mixture(outputs, weights) {
   return outputs[0].map((_, i) => outputs.reduce((sum, row, l) => sum + weights[l] * row[i], 0));
 }
 
-// Sets one weight and scales the others in proportion, so that all still sum to 1.
-function withWeight(weights, index, value) {
-  const others = weights.reduce((sum, weight, l) => (l === index ? sum : sum + weight), 0);
-  return weights.map((weight, l) => {
-    if (l === index) return value;
-    return others > 0 ? (weight / others) * (1 - value) : (1 - value) / (weights.length - 1);
-  });
-}
-
 const onlyLayer = (weights, index) => weights.map((_, l) => (l === index ? 1 : 0));
 const areEqual = (some, others) => some.every((weight, l) => Math.abs(weight - others[l]) < 5e-4);
 

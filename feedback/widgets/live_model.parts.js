@@ -179,7 +179,7 @@ function layersPart(model, { set }) {
 
   const sliders = names.map((name, l) =>
     slider(`weight of ${name}`, {}, (value) =>
-      set("layer_weights", withOneSet(model.get("layer_weights"), l, value)),
+      set("layer_weights", withWeight(model.get("layer_weights"), l, value)),
     ),
   );
   const numbers = names.map(() => element("data", { className: "weight" }));
@@ -225,15 +225,6 @@ function layersPart(model, { set }) {
       });
     },
   };
-}
-
-// Sets one weight and scales the others in proportion, so that all still sum to 1.
-function withOneSet(weights, index, value) {
-  const others = 1 - weights[index];
-  return weights.map((weight, l) => {
-    if (l === index) return value;
-    return others > 1e-9 ? (weight / others) * (1 - value) : (1 - value) / (weights.length - 1);
-  });
 }
 
 // One background for all features: many cells would take longer to draw than the model to run. The

@@ -41,6 +41,7 @@ BROKEN_RULES = """async ({ tags, only, but }) => {
 
 # A page that got another width or other colours is on its way for a moment.
 AT_REST = """async () => {
+    scrollTo(0, 0); // nothing lies under the header that stays in view
     const moves = document.getAnimations();
     const ends = moves.filter((each) => each.effect.getTiming().iterations === 1);
     await Promise.allSettled(ends.map((each) => each.finished));
