@@ -10,6 +10,7 @@ PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-
 
 PHONE = {"width": 375, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
+PROJECTOR = {"width": 1440, "height": 900}
 
 
 def html_of(page: str) -> str:

@@ -7,6 +7,7 @@ from chromium import find_chromium
 from looking import (
     LAPTOP,
     PHONE,
+    PROJECTOR,
     beside_kernel,
     color_of,
     contrast,
@@ -24,7 +25,6 @@ if find_chromium() is None:
 
 PAGE = "notebooks/05-shared-keys-values"
 WIDGET = ".feedback-widget[data-widget=cache_growth]"
-PROJECTOR = {"width": 1440, "height": 900}
 
 
 @pytest.fixture

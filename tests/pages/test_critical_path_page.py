@@ -2,7 +2,16 @@
 
 import pytest
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, beside_kernel, contrast, drag, scrolls_sideways, state_of
+from looking import (
+    LAPTOP,
+    PHONE,
+    PROJECTOR,
+    beside_kernel,
+    contrast,
+    drag,
+    scrolls_sideways,
+    state_of,
+)
 
 from feedback.widgets import CriticalPath
 from feedback.widgets.base import script
@@ -13,7 +22,6 @@ if find_chromium() is None:
 
 PAGE = "notebooks/03-what-parallel-struggles-with"
 WIDGET = ".feedback-widget[data-widget=critical_path]"
-PROJECTOR = {"width": 1440, "height": 900}
 
 
 @pytest.fixture

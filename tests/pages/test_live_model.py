@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, color_of, contrast, drag, scrolls_sideways
+from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, drag, scrolls_sideways
 
 from feedback.widgets import LiveModel, base
 
@@ -385,7 +385,7 @@ def test_it_is_used_by_keyboard_alone(widget, shipped):
     assert shown_losses(widget)[1] == f"{twin_loss(shipped, [0, 1, 0, 0, 0]):.2f} nats"
 
 
-@pytest.mark.parametrize("viewport", [PHONE, {"width": 1440, "height": 900}], ids=["phone", "wide"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["phone", "wide"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(open_page, mode, viewport):
     with open_page(PAGE, color_scheme=mode, viewport=viewport) as visit:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, color_of, contrast, scrolls_sideways, state_of
+from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, scrolls_sideways, state_of
 
 from feedback import data, pretrained
 from feedback.widgets import MemoryAttention
@@ -114,13 +114,17 @@ def says(widget, sentence: str):
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
-def test_it_starts_with_the_last_step_of_the_first_text(open_page, python, traced, scheme):
+def test_it_starts_with_the_last_step_and_follows_mouse_and_keys(open_page, python, traced, scheme):
     with open_page(PAGE, scheme, viewport=LAPTOP) as visit:
-        text, layer = state_of(visit.page.locator(WIDGET))["texts"][0], 2
+        widget = visit.page.locator(WIDGET)
+        text, layer = state_of(widget)["texts"][0], 2
         point = int(traced(text)[0][layer - 1, 0, -1].argmax())  # where the first head looks most
-        table = expected(traced(text), text, layer, len(text) - 1, point)
-        assert numbers(visit.page.locator(WIDGET)) == table
-        says(visit.page.locator(WIDGET), sentence(python, text, layer, len(text) - 1))
+        assert numbers(widget) == expected(traced(text), text, layer, len(text) - 1, point)
+        says(widget, sentence(python, text, layer, len(text) - 1))
+        token(widget, 12).click()
+        says(widget, sentence(python, text, layer, 12))
+        visit.page.keyboard.press("ArrowRight")
+        says(widget, sentence(python, text, layer, 13))
         assert (visit.errors, visit.missing, visit.foreign) == ([], [], [])
 
 
@@ -216,7 +220,7 @@ def test_a_shorter_text_is_asked_from_its_own_last_step(widget, python):
     says(widget, sentence(python, short, layer=2, step=len(short) - 1))
 
 
-@pytest.mark.parametrize("viewport", [PHONE, {"width": 1440, "height": 900}], ids=["375", "1440"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["375", "1440"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(widget, mode, viewport):
     page = widget.page

@@ -13,6 +13,7 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
+    PROJECTOR,
     color_of,
     contrast,
     drag,
@@ -194,7 +195,7 @@ def test_the_sentence_follows_the_picture(widget):
     widget.locator("[aria-live=polite]", has_text=now.describe()).wait_for(timeout=2000)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["phone", "projector"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(open_page, mode, viewport):
     with open_page(WIDGET_PAGE, color_scheme=mode, viewport=viewport) as visit:

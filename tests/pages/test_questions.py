@@ -4,7 +4,17 @@ import math
 
 import pytest
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, color_of, contrast, drag, scrolls_sideways, state_of, widgets_of
+from looking import (
+    LAPTOP,
+    PHONE,
+    PROJECTOR,
+    color_of,
+    contrast,
+    drag,
+    scrolls_sideways,
+    state_of,
+    widgets_of,
+)
 
 from feedback.widgets import PredictThenReveal
 
@@ -230,7 +240,7 @@ def test_what_cannot_be_a_guess_is_passed_over(open_page, kept):
         assert is_answered(place)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["phone", "projector"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(open_page, mode, viewport):
     with open_page(MEMORY, color_scheme=mode, viewport=viewport) as visit:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, color_of, contrast, drag, scrolls_sideways, state_of
+from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, drag, scrolls_sideways, state_of
 
 from feedback.widgets import LayerMemoryWeights
 from feedback.widgets.base import script
@@ -134,7 +134,7 @@ def test_lines_can_be_told_apart_without_colour(replay):
     assert replay.locator(".chart .label").all_text_contents() == state_of(replay)["labels"]
 
 
-@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["phone", "projector"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(open_page, mode, viewport):
     with open_page(PAGE, color_scheme=mode, viewport=viewport) as visit:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from chromium import find_chromium
-from looking import LAPTOP, PHONE, color_of, contrast, scrolls_sideways
+from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, scrolls_sideways
 
 from feedback.widgets import TimingExplorer
 
@@ -183,7 +183,7 @@ def test_python_and_the_page_say_the_same_of_an_own_run(open_page, both):
     wait_for_sentence(both, said)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, {"width": 1440, "height": 900}], ids=["phone", "wide"])
+@pytest.mark.parametrize("viewport", [PHONE, PROJECTOR], ids=["phone", "wide"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_it_can_be_read(open_page, mode, viewport):
     with open_page(PAGE, color_scheme=mode, viewport=viewport) as visit:
