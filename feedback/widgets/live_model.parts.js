@@ -129,7 +129,7 @@ function textPart(model, { encode, decode }, { lookAt }) {
   const chosen = slider("Character to look at", { step: 1 }, lookAt);
   const which = element("output");
   const place = element("div", { className: "place" }, which, chosen);
-  const sentence = liveSentence("");
+  const sentence = liveSentence("The model reads its prompt.");
   return {
     node: element("div", {}, box, place, sentence),
     show({ tokens, first, place, record, playing, busy, loss }) {
