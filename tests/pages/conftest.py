@@ -12,6 +12,15 @@ from chromium import ARGUMENTS, find_chromium
 from looking import BOOK
 
 
+def pytest_collection_modifyitems(items):
+    """Skip what needs a browser where there is none, and say what to install."""
+    if find_chromium() is None:
+        skip = pytest.mark.skip("no Chromium found; on Debian: apt-get install chromium")
+        for item in items:
+            if "browser" in item.fixturenames:
+                item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def book() -> Path:
     if not (BOOK / "index.html").is_file():

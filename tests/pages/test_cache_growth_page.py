@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from chromium import find_chromium
 from looking import (
     LAPTOP,
     PHONE,
@@ -19,9 +18,6 @@ from looking import (
 from feedback.widgets import CacheGrowth
 from feedback.widgets.base import script
 from feedback.widgets.cache_growth import MOST, readable
-
-if find_chromium() is None:
-    pytest.skip("no Chromium found", allow_module_level=True)
 
 PAGE = "notebooks/05-shared-keys-values"
 WIDGET = ".feedback-widget[data-widget=cache_growth]"

@@ -1,7 +1,6 @@
 """CriticalPath in the built book: the grids fill as Python says, and the path is Python's."""
 
 import pytest
-from chromium import find_chromium
 from looking import (
     LAPTOP,
     PHONE,
@@ -16,9 +15,6 @@ from looking import (
 from feedback.widgets import CriticalPath
 from feedback.widgets.base import script
 from feedback.widgets.critical_path import MODELS, depth, done_at, longest_path, sequential_steps
-
-if find_chromium() is None:
-    pytest.skip("no Chromium found", allow_module_level=True)
 
 PAGE = "notebooks/03-what-parallel-struggles-with"
 WIDGET = ".feedback-widget[data-widget=critical_path]"

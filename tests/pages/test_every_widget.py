@@ -1,7 +1,6 @@
 """What holds for every widget on every page of the built book, whatever it shows."""
 
 import pytest
-from chromium import find_chromium
 from looking import (
     LAPTOP,
     PAGES,
@@ -16,13 +15,6 @@ from screenshots import take
 
 import feedback.widgets
 from feedback.widgets import base
-
-if find_chromium() is None:
-    pytest.skip(
-        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
-        allow_module_level=True,
-    )
-
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 KINDS = sorted(

@@ -14,15 +14,8 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-from chromium import find_chromium
 from jupyter_client import BlockingKernelClient
 from looking import LAPTOP, ROOT, drag
-
-if find_chromium() is None:
-    pytest.skip(
-        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
-        allow_module_level=True,
-    )
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,9 @@ import json
 
 import pytest
 import torch
-from chromium import find_chromium
 from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, drag, scrolls_sideways
 
 from feedback.widgets import LiveModel, base
-
-if find_chromium() is None:
-    pytest.skip(
-        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
-        allow_module_level=True,
-    )
 
 PAGE = "book/live-model"
 WIDGET = ".feedback-widget[data-widget=live_model]"

@@ -5,15 +5,11 @@ import re
 from functools import cache
 
 import pytest
-from chromium import find_chromium
 from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, scrolls_sideways, state_of
 
 from feedback import data, pretrained
 from feedback.widgets import MemoryAttention
 from feedback.widgets.base import script, style
-
-if find_chromium() is None:
-    pytest.skip("page tests skipped: no Chromium found", allow_module_level=True)
 
 PAGE = "notebooks/05-shared-keys-values"
 WIDGET = ".feedback-widget[data-widget=memory_attention]"

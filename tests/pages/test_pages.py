@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from chromium import find_chromium
 from looking import (
     LAPTOP,
     PAGES,
@@ -23,12 +22,6 @@ from looking import (
 )
 
 from feedback.widgets import LayerMemoryWeights
-
-if find_chromium() is None:
-    pytest.skip(
-        "page tests skipped: no Chromium found; on Debian: apt-get install chromium",
-        allow_module_level=True,
-    )
 
 FIRST_PAGE = PAGES[0]
 

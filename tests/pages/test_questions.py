@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from chromium import find_chromium
 from looking import (
     LAPTOP,
     PHONE,
@@ -17,9 +16,6 @@ from looking import (
 )
 
 from feedback.widgets import PredictThenReveal
-
-if find_chromium() is None:
-    pytest.skip("page tests skipped: no Chromium found", allow_module_level=True)
 
 ATTENTION = "notebooks/01-attention"  # a slider, then a number to type
 MEMORY = "notebooks/04-feedback-memory"  # choices, then a slider on a logarithmic scale

@@ -3,14 +3,10 @@
 import re
 
 import pytest
-from chromium import find_chromium
 from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, drag, scrolls_sideways, state_of
 
 from feedback.widgets import LayerMemoryWeights
 from feedback.widgets.base import script
-
-if find_chromium() is None:
-    pytest.skip("page tests skipped: no Chromium found", allow_module_level=True)
 
 PAGE = "notebooks/04-feedback-memory"
 WIDGET = ".feedback-widget[data-widget=layer_memory_weights]"

@@ -4,13 +4,9 @@ import math
 import re
 
 import pytest
-from chromium import find_chromium
 from looking import LAPTOP, PHONE, PROJECTOR, color_of, contrast, scrolls_sideways
 
 from feedback.widgets import TimingExplorer
-
-if find_chromium() is None:
-    pytest.skip("page tests skipped: no Chromium found", allow_module_level=True)
 
 PAGE = "notebooks/09-timing"
 WIDGET = ".feedback-widget[data-widget=timing_explorer]"
