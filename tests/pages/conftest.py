@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 
 import pytest
 from chromium import ARGUMENTS, find_chromium
-from looking import BOOK
+from looking import BOOK, LAPTOP, PHONE, PROJECTOR
 
 
 def pytest_collection_modifyitems(items):
@@ -121,3 +122,33 @@ def open_page(browser, addresses):
             yield visit
 
     return open_page
+
+
+LOOKS = {
+    f"{mode}-{viewport['width']}": (mode, viewport)
+    for mode, viewport in product(("light", "dark"), (PHONE, PROJECTOR))
+}
+
+
+@pytest.fixture(scope="module")
+def name_of_page(request) -> str:
+    """The page that a module of tests is about."""
+    return request.module.PAGE
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def opened(request, open_page, name_of_page):
+    """That page, over http and from disk; the tests of a module share it."""
+    with open_page(name_of_page, request.param, viewport=LAPTOP) as visit:
+        yield visit
+
+
+@pytest.fixture(params=LOOKS)
+def look(request, opened):
+    """The same in light and dark, on a phone and on a projector; no error may come."""
+    mode, viewport = LOOKS[request.param]
+    opened.page.set_viewport_size(viewport)
+    opened.page.emulate_media(color_scheme=mode)
+    opened.page.locator(f"html[data-theme={mode}]").wait_for()
+    yield opened.page
+    assert (opened.errors, opened.missing, opened.foreign) == ([], [], [])

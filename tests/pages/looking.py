@@ -73,7 +73,7 @@ def contrast(color: list[int], other: list[int]) -> float:
 
 # Text as it is seen: its colour over all that lies behind its middle, from the page upwards. What
 # lies over a picture or a gradient is left out.
-POOR_CONTRASTS = """(place) => {
+POOR_CONTRASTS = """(widget) => {
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
     const read = (color) => {
         canvas.clearRect(0, 0, 1, 1);
@@ -98,7 +98,7 @@ POOR_CONTRASTS = """(place) => {
     all.textContent = "* { pointer-events: auto !important }"; // else elementsFromPoint skips some
     document.head.append(all);
     const poor = [];
-    const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const texts = document.createTreeWalker(widget, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
         const text = texts.currentNode;
         const part = text.parentElement;
@@ -110,7 +110,8 @@ POOR_CONTRASTS = """(place) => {
         const box = range.getClientRects()[0];
         if (!box) continue;
         const stack = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-        const behind = stack.slice(stack.indexOf(part)).reverse();
+        const place = stack.find((one) => one.contains(part)); // it, or what it juts out of
+        const behind = stack.slice(stack.indexOf(place)).reverse();
         if (behind.some((one) => getComputedStyle(one).backgroundImage !== "none")) continue;
         let color = [255, 255, 255];
         for (const one of behind) {
@@ -133,6 +134,15 @@ POOR_CONTRASTS = """(place) => {
 def poor_contrasts(widget) -> list[str]:
     """The texts of a widget whose contrast is under 4.5, with that contrast."""
     return widget.evaluate(POOR_CONTRASTS)
+
+
+def assert_readable(widget):
+    """It stays within the width of the page, and its texts stand out from what is behind them."""
+    assert not scrolls_sideways(widget.page)
+    box = widget.locator(".feedback-view").first.bounding_box()
+    assert box["width"] > 300
+    assert box["x"] >= 0 and box["x"] + box["width"] <= widget.page.viewport_size["width"]
+    assert poor_contrasts(widget) == []
 
 
 def beside_kernel(page, source: str, state: dict):

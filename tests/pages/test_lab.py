@@ -99,6 +99,21 @@ CASES = [
 ]
 
 
+# The form of chapters 2 and 8, with a training that needs no time.
+FORM = """
+from feedback.choose import choose_and_train
+
+def train(model, steps):
+    if model == "feedback":
+        raise ValueError("this model cannot be trained")
+    yield from (100 / step for step in range(1, steps + 1))
+
+choices = {"model": ["parallel", "feedback", "feedback-kv"], "steps": [40, 80]}
+form = choose_and_train(train, choices, {"model": "parallel", "steps": 40})
+form
+"""
+
+
 def slider_of(widget):
     return widget.locator("input[type=range]").first
 
@@ -139,6 +154,7 @@ RUN_ALL_CELLS = """async () => {
 def notebook():
     cells = ["from feedback.widgets import *\nmade = {}"]
     cells += [f"made[{case.name!r}] = {case.code}\nmade[{case.name!r}]" for case in CASES]
+    cells.append(FORM.strip())
     # One widget that cannot be made does not keep the others from being tested.
     tags = {"tags": ["raises-exception"]}
     return nbformat.v4.new_notebook(
@@ -238,13 +254,15 @@ def case(request):
     return request.param
 
 
+def cell_with(lab, code: str):
+    cells = lab.page.locator(".jp-CodeCell").all()
+    (cell,) = [cell for cell in cells if code in cell.text_content()]
+    return cell
+
+
 @pytest.fixture
 def widget(lab, case):
-    (cell,) = [
-        cell
-        for cell in lab.page.locator(".jp-CodeCell").all()
-        if f"made['{case.name}'] =" in cell.text_content()
-    ]
+    cell = cell_with(lab, f"made['{case.name}'] =")
     shown = cell.locator(".feedback-view, .jp-OutputArea-output pre").first  # or an error's text
     shown.wait_for()
     assert shown.get_attribute("role") == "group", shown.text_content()
@@ -262,6 +280,31 @@ def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
 def test_what_is_set_in_python_is_shown_in_the_page(lab, case, widget):
     lab.run(f"made[{case.name!r}].{case.trait} = {case.value!r}")
     widget.get_by_text(case.shown).first.wait_for(timeout=15_000)
+
+
+def test_what_is_chosen_in_the_form_is_trained_and_shown(lab):
+    form = cell_with(lab, "form = choose_and_train").locator(".jp-OutputArea")
+    form.get_by_label("model").select_option("feedback-kv")
+    form.get_by_label("steps").select_option("80")
+    chosen = "[menu.value for menu in form.children[0].children[:2]]"
+    eventually(lambda: lab.run("", chosen) == ["feedback-kv", 80])
+    assert lab.run("", chosen) == ["feedback-kv", 80]
+    button_of(form, "Train").press("Enter")
+    mean = sum(100 / step for step in range(61, 81)) / 20
+    result = f"model feedback-kv, steps 80: training loss {mean:.2f} (mean of the last 20 steps)"
+    form.get_by_text(result).wait_for()
+    curves = form.get_by_role("img", name="Loss against steps.")
+    assert curves.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
+
+
+def test_the_form_follows_python_and_says_why_a_choice_cannot_be_trained(lab):
+    form = cell_with(lab, "form = choose_and_train").locator(".jp-OutputArea")
+    lab.run("form.children[0].children[0].value = 'feedback'")
+    eventually(lambda: form.get_by_label("model").input_value() == "feedback")
+    assert form.get_by_label("model").input_value() == "feedback"
+    button_of(form, "Train").click()
+    form.get_by_text("Not trained: this model cannot be trained").wait_for()
+    assert button_of(form, "Train").is_enabled()
 
 
 def test_widgets_in_lab_load_nothing_from_elsewhere(lab):
