@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
+sys.path[:0] = [str(ROOT / "book" / "tools"), str(ROOT / "tests" / "colab")]
+import rehearse  # noqa: E402
 import sync  # noqa: E402
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -48,6 +49,13 @@ def test_all_cells_but_the_set_up_are_formatted(tmp_path):
     command = ["-m", "ruff", "format", "--diff", "--config", ROOT / "pyproject.toml", tmp_path]
     ruff = subprocess.run([sys.executable, *command], capture_output=True, text=True)
     assert ruff.returncode == 0, ruff.stdout + ruff.stderr
+
+
+def test_every_exercise_has_a_solution_that_can_be_handed_in():
+    for path in NOTEBOOKS:
+        asked = sum("".join(cell["source"]).count("**Exercise ") for cell in cells(path))
+        handed_in = json.loads(rehearse.solved(path.read_text()))["cells"]
+        assert len(handed_in) - len(cells(path)) == asked > 0, path.name
 
 
 # The set-up cell: what it does without pip and network. tests/colab rehearses the rest.

@@ -4,7 +4,8 @@
     python3.11 tests/colab/rehearse.py notebooks/01-a.ipynb     only this notebook
 
 Notebooks and package are taken from the last commit. Each notebook lies alone in an empty folder,
-its set-up cell has to bring the package, and no package that was there before may change.
+its set-up cell has to bring the package, and no package that was there before may change. Each
+folded solution is handed in, and the exercise's own check has to accept it.
 The environment is built once, under _build/colab; every notebook runs in a copy of it.
 """
 
@@ -102,6 +103,27 @@ def installed(environment: Path) -> dict[str, int]:
     }
 
 
+SOLUTION = re.compile(r"^(?:def|class) ((\w+?)_?[sS]olution)\b", re.MULTILINE)
+NOT_YET = 'print("Nothing returned yet.")'
+
+
+def solved(notebook: str) -> str:
+    """The notebook of a reader who hands in each folded solution where the exercise asks for it."""
+    content = json.loads(notebook)
+    cells = []
+    for cell in content["cells"]:
+        cells.append(cell)
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and source.startswith("# @title Solution"):
+            solution, name = SOLUTION.search(source).groups()
+            before, _, check = "".join(cells[-2]["source"]).rpartition(f"\nif {name}")
+            assert before and NOT_YET in check, f"no exercise for {solution} stands before it"
+            check = check.replace(NOT_YET, "raise AssertionError('the solution returns nothing')")
+            text = f"{name} = {solution}\nif {name}{check}"
+            cells.append(cell | {"id": f"solved-{len(cells)}", "metadata": {}, "source": text})
+    return json.dumps(content | {"cells": cells})
+
+
 def rehearse(
     name: str,
     notebook: str,
@@ -186,7 +208,9 @@ def main() -> int:
         print("The working tree differs from it. What is tested is the commit.")
     start, original = time.monotonic(), environment()
     texts = {path: git("show", f"{commit}:{path}") for path in chosen or committed}
-    results = [rehearse(Path(p).name, text, commit, original) for p, text in texts.items()]
+    results = [
+        rehearse(Path(path).name, solved(text), commit, original) for path, text in texts.items()
+    ]
     if not chosen:
         text = namesake_notebook(texts[committed[0]])
         results.append(rehearse("name-clash.ipynb", text, commit, original, put_namesake))
