@@ -121,6 +121,11 @@ def test_a_wrong_value_set_later_changes_nothing():
         widget.weights = [1, 1, 1]
     with pytest.raises(ValueError, match="outputs has 2 rows"):
         widget.outputs = OUTPUTS[:2]
+    with pytest.raises(ValueError, match="labels is 'abc'; expected a sequence"):
+        widget.labels = "abc"
+    for name in ("outputs", "weights", "labels"):
+        with pytest.raises(ValueError, match=name):
+            setattr(widget, name, None)
     assert (widget.weights, widget.outputs) == ([0.5, 0.25, 0.25], OUTPUTS)
 
 

@@ -123,8 +123,9 @@ function menu(label, options, value, onInput) {
   return Object.assign(node, { select });
 }
 
-// A slider over the steps 0..count-1 with a button that plays them. `show` is given the step.
-function player(label, { count, value = 0, perSecond = 4 }, show) {
+// A slider over the steps 0..count-1 with a button that plays them, the first time from the step
+// `from` if the reader has not moved the slider before. `show` is given the step.
+function player(label, { count, value = 0, perSecond = 4, from }, show) {
   let timer;
   const stop = () => {
     clearInterval(timer);
@@ -136,6 +137,7 @@ function player(label, { count, value = 0, perSecond = 4 }, show) {
     show(step);
   };
   const input = slider(label, { max: count - 1, step: 1, value }, (step) => {
+    from = undefined;
     stop();
     show(step);
   });
@@ -146,7 +148,8 @@ function player(label, { count, value = 0, perSecond = 4 }, show) {
   };
   const play = button("Play", () => {
     if (timer !== undefined) return stop();
-    if (Number(input.value) >= count - 1) go(0);
+    if (from !== undefined || Number(input.value) >= count - 1) go(from ?? 0);
+    from = undefined;
     timer = setInterval(guardedAt(input, advance), 1000 / perSecond);
     play.textContent = "Pause";
   });
@@ -154,16 +157,19 @@ function player(label, { count, value = 0, perSecond = 4 }, show) {
   return Object.assign(node, { input, go, stop });
 }
 
-// A sentence that a screen reader speaks when it has changed. While a slider is dragged it waits, so
-// that not every step is read. `say(text)` changes it.
+// A sentence that `say(text)` changes. It is seen at once. A screen reader speaks it when it has
+// rested for so long, so that while a slider is dragged not every step is read.
 function liveSentence(text, milliseconds = 250) {
   let timer;
-  const node = element("p", { className: "sentence", ariaLive: "polite", textContent: text });
+  const seen = element("span", { ariaHidden: "true", textContent: text });
+  const spoken = element("span", { className: "spoken", ariaLive: "polite", textContent: text });
   const say = (text) => {
+    if (text === seen.textContent) return;
+    seen.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(() => (node.textContent = text), milliseconds);
+    timer = setTimeout(() => (spoken.textContent = text), milliseconds);
   };
-  return Object.assign(node, { say });
+  return Object.assign(element("p", { className: "sentence" }, seen, spoken), { say });
 }
 
 // ---- numbers ----

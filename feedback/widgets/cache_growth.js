@@ -114,10 +114,15 @@ function sizeControl(name, set) {
   const exact = keepKeys(element("input", { type: "number", min: 1, max: MOST[name], step: 1 }));
   exact.ariaLabel = `${name}, exact`;
   let last = 1;
+  // What is no size gives way to the nearest one, and to the last one if it is no number.
+  const nearest = () => Math.min(MOST[name], Math.max(1, Math.round(Number(exact.value))));
   listen(exact, "input", () => {
     if (exact.value !== "" && exact.validity.valid) set(Number(exact.value));
   });
-  listen(exact, "change", () => (exact.value = last)); // what is no size gives way
+  listen(exact, "change", () => {
+    if (exact.value !== "") set(nearest());
+    exact.value = last;
+  });
   const show = (value) => {
     last = value;
     if (Number(exact.value) !== value) exact.value = value;

@@ -4,7 +4,7 @@ import math
 
 import traitlets
 
-from .base import Widget, sources, whole_number
+from .base import Checked, Widget, sources, whole_number
 
 MOST = {"tokens": 131_072, "layers": 128, "width": 16_384, "batch": 256}
 BYTES_PER_NUMBER = (1, 2, 4, 8)
@@ -49,11 +49,11 @@ class CacheGrowth(Widget):
     _esm, _css = sources(__file__)
 
     # `Any`, because the checks below accept integers of arrays too; what is kept is an int.
-    tokens = traitlets.Any().tag(sync=True)
-    layers = traitlets.Any().tag(sync=True)
-    width = traitlets.Any().tag(sync=True)
-    batch = traitlets.Any().tag(sync=True)
-    bytes_per_number = traitlets.Any().tag(sync=True)
+    tokens = Checked().tag(sync=True)
+    layers = Checked().tag(sync=True)
+    width = Checked().tag(sync=True)
+    batch = Checked().tag(sync=True)
+    bytes_per_number = Checked().tag(sync=True)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ tokens count from 0 and layers from 1. Layer 0 is the token's embedding, which w
 
 import traitlets
 
-from .base import Widget, sources, whole_number
+from .base import Checked, Widget, sources, whole_number
 
 MODELS = ("parallel", "feedback")
 MOST_TOKENS, MOST_LAYERS = 32, 12
@@ -64,11 +64,11 @@ class CriticalPath(Widget):
     _esm, _css = sources(__file__)
 
     # `Any`, because the check below accepts integers of arrays too; what is kept is an int.
-    tokens = traitlets.Any().tag(sync=True)
-    layers = traitlets.Any().tag(sync=True)
-    start = traitlets.Any().tag(sync=True)
-    end = traitlets.Any().tag(sync=True)
-    time = traitlets.Any().tag(sync=True)
+    tokens = Checked().tag(sync=True)
+    layers = Checked().tag(sync=True)
+    start = Checked().tag(sync=True)
+    end = Checked().tag(sync=True)
+    time = Checked().tag(sync=True)
 
     def __init__(
         self,

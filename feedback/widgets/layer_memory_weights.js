@@ -168,7 +168,7 @@ function legend(largest) {
 function buildReplay(history, labels, setWeights) {
   const toStep = (i) => setWeights(history[i][1]);
   const last = history.length - 1;
-  const size = { count: history.length, value: last, perSecond: 8 };
+  const size = { count: history.length, value: last, perSecond: 8, from: 0 };
   const play = player("step of training", size, toStep);
   const step = element("span", { className: "step" });
   play.append(step);

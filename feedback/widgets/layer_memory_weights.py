@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import traitlets
 
-from .base import Widget, sources
+from .base import Checked, Widget, as_list, percent, sources
 
 # Weights computed in half precision, or rounded by hand, may miss 1 by this much.
 SUM_TOLERANCE = 1e-3
@@ -35,10 +35,10 @@ class LayerMemoryWeights(Widget):
     _esm, _css = sources(__file__)
 
     # `Any`, because the checks below accept arrays and tensors too; what is kept is a list.
-    outputs = traitlets.Any().tag(sync=True)
-    weights = traitlets.Any().tag(sync=True)
-    labels = traitlets.Any().tag(sync=True)
-    history = traitlets.Any().tag(sync=True)
+    outputs = Checked().tag(sync=True)
+    weights = Checked().tag(sync=True)
+    labels = Checked().tag(sync=True)
+    history = Checked().tag(sync=True)
     learned = traitlets.Any(read_only=True).tag(sync=True)
 
     def __init__(
@@ -78,7 +78,7 @@ class LayerMemoryWeights(Widget):
         )
 
     def _shares(self, weights: list[float]) -> str:
-        percents = [f"{_percent(weight)}\N{NO-BREAK SPACE}%" for weight in weights]
+        percents = [f"{percent(weight)}\N{NO-BREAK SPACE}%" for weight in weights]
         return ", ".join(" ".join(pair) for pair in zip(percents, self.labels, strict=True))
 
     @traitlets.validate("outputs")
@@ -102,10 +102,6 @@ class LayerMemoryWeights(Widget):
     @traitlets.validate("history")
     def _validate_history(self, proposal):
         return _checked_history(proposal.value, len(self.outputs))
-
-
-def _percent(weight: float) -> int:
-    return math.floor(100 * weight + 0.5)  # rounds halves up, as JavaScript does
 
 
 def _numbers(values, name: str) -> np.ndarray:
@@ -149,7 +145,7 @@ def _checked_weights(weights, rows: int, name: str = "weights") -> list[float]:
 
 
 def _checked_labels(labels, rows: int) -> list[str]:
-    labels = [str(label) for label in labels]
+    labels = [str(label) for label in as_list("labels", labels)]
     if len(labels) != rows:
         raise ValueError(f"labels has {len(labels)} names; expected {rows}, one for each row")
     return labels

@@ -4,6 +4,7 @@
 
 const SLICE = 10; // milliseconds of work between two pictures
 const KEPT = 256; // last characters that can be looked at again
+const AGAIN = 500; // characters after the prompt that are written again after a change
 
 export default widget(({ model, el }) => {
   let end;
@@ -46,7 +47,7 @@ function live(model, el) {
 
   // ---- what there is to do ----
 
-  // After a change of settings all is written again. Until that is done, the old text is shown.
+  // After a change of settings the text is written again. Until that is done, the old one is shown.
   const rewriting = background(function* () {
     const next = begin();
     while (next.tokens.length < wanted) yield next.next();
@@ -112,7 +113,8 @@ function live(model, el) {
   const play = (on) => {
     playing = on;
     due = performance.now();
-    go(wanted);
+    if (on) go(wanted);
+    else wake(); // what the reader looks at stays
   };
   const view = buildView(model, { characters, encode, decode }, {
     set,
@@ -148,6 +150,7 @@ function live(model, el) {
   }
 
   const change = guarded(el, () => {
+    wanted = Math.min(wanted, encode(get("prompt")).length + AGAIN);
     view.showSettings();
     rewriting.ask();
     measuring.ask();
@@ -163,9 +166,9 @@ function live(model, el) {
   ];
 
   writer.next();
+  changePrompt();
   show();
   el.replaceChildren(view.picture);
-  changePrompt();
   return () => {
     ended = true;
     offs.forEach((off) => off());

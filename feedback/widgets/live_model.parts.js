@@ -1,6 +1,7 @@
 // The parts of the picture of a model that writes. Each is built once and then brought up to date:
 // `show` is given the tokens, the place that is looked at, and the record of what was computed there.
 
+const LONGEST = 1000; // characters of a prompt that is typed
 const BARS = 10; // characters of which it is shown how likely they come next
 const RECENT = 48; // memory vectors of which it is shown how much the heads take from them
 const SPEEDS = [["4", "4 a second"], ["20", "20 a second"], ["Infinity", "as fast as it can"]];
@@ -51,10 +52,12 @@ const quoted = (text) => `\u201c${text.replaceAll("\n", "\u21b5")}\u201d`;
 // ---- settings ----
 
 function promptPart(model, { characters, encode }, { set }) {
-  const input = keepKeys(element("textarea", { rows: 2, spellcheck: false, autocomplete: "off" }));
+  const input = element("textarea", { rows: 2, spellcheck: false, autocomplete: "off" });
+  input.maxLength = LONGEST;
   const refusal = element("p", { className: "refusal", role: "alert" });
   listen(input, "input", () => {
-    const bad = Array.from(input.value).find((_, i) => encode(input.value)[i] === undefined);
+    const tokens = encode(input.value);
+    const bad = Array.from(input.value).find((_, i) => tokens[i] === undefined);
     if (input.value === "") refusal.textContent = "The model needs at least one character.";
     else if (bad === undefined) refusal.textContent = "";
     else {
@@ -64,7 +67,7 @@ function promptPart(model, { characters, encode }, { set }) {
     input.ariaInvalid = String(refusal.textContent !== "");
     if (refusal.textContent === "") set("prompt", input.value);
   });
-  const label = element("label", { className: "prompt" }, "Prompt ", input);
+  const label = element("label", { className: "prompt" }, "Prompt ", keepKeys(input));
   return {
     node: element("div", {}, label, refusal),
     showSettings() {
@@ -95,6 +98,7 @@ function controlsPart(model, { characters }, { set, step, togglePlay, startAgain
   listen(seed, "input", () => {
     if (seed.value !== "" && seed.validity.valid) set("seed", Number(seed.value));
   });
+  listen(seed, "change", () => (seed.value = model.get("seed"))); // what is no seed gives way
   const settings = [
     element("label", { className: "control" }, "Temperature ", temperature, degrees),
     topK,
@@ -129,10 +133,11 @@ function textPart(model, { encode, decode }, { lookAt }) {
   const chosen = slider("Character to look at", { step: 1 }, lookAt);
   const which = element("output");
   const place = element("div", { className: "place" }, which, chosen);
-  const sentence = liveSentence("The model reads its prompt.");
+  const sentence = liveSentence("The model reads its prompt.", 600); // silent while it plays
   return {
     node: element("div", {}, box, place, sentence),
-    show({ tokens, first, place, record, playing, busy, loss }) {
+    show({ tokens, first, place, record, busy, loss }) {
+      box.toggleAttribute("data-old", busy);
       const prompt = Math.min(encode(model.get("prompt")).length, tokens.length);
       const cuts = [0, Math.min(place, prompt), place, place + 1, Math.max(place + 1, prompt), tokens.length];
       pieces.forEach((piece, i) => setText(piece, decode(tokens.slice(cuts[i], cuts[i + 1]))));
@@ -143,7 +148,7 @@ function textPart(model, { encode, decode }, { lookAt }) {
       const name = quoted(visible(decode([tokens[place]])));
       which.value = `Character ${place + 1} of ${tokens.length}: ${name}`;
       chosen.ariaValueText = which.value;
-      if (!playing && !busy) sentence.say(describe(decode(tokens.slice(0, place + 1)), record, decode, loss));
+      if (!busy) sentence.say(describe(decode(tokens.slice(0, place + 1)), record, decode, loss));
     },
   };
 }
@@ -157,7 +162,8 @@ function describe(text, { logits }, decode, loss) {
   const best = distribution(logits, { temperature: 1 }).slice(0, 3);
   const likeliest = best.map(([token, share]) => `${quoted(decode([token]))} ${percent(share)}\u00a0%`);
   const tail = quoted(Array.from(text).slice(-20).join(""));
-  const sentence = `After ${tail}, the likeliest next characters: ${likeliest.join(", ")}.`;
+  const which = `After ${tail}, the likeliest next characters before temperature and top-k:`;
+  const sentence = `${which} ${likeliest.join(", ")}.`;
   if (!loss.now?.length) return sentence;
   return `${sentence} Loss on the held text: ${mean(loss.now).toFixed(2)} nats a character.`;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 import traitlets
@@ -17,7 +17,7 @@ from feedback.data import Characters
 from feedback.language_model import LanguageModel
 
 from . import quantised
-from .base import Widget, sources
+from .base import Checked, Widget, percent, sources, whole_number
 
 SHIPPED = "feedback-kv"
 PROMPT = "ROMEO:\n"
@@ -68,13 +68,13 @@ class LiveModel(Widget):
     characters = traitlets.Unicode().tag(sync=True)
     learned = traitlets.List().tag(sync=True)
     # `Any`, because the checks below say more than a type does.
-    prompt = traitlets.Any().tag(sync=True)
-    held_text = traitlets.Any().tag(sync=True)
-    temperature = traitlets.Any().tag(sync=True)
-    top_k = traitlets.Any().tag(sync=True)
-    seed = traitlets.Any().tag(sync=True)
-    layer_weights = traitlets.Any().tag(sync=True)
-    text = traitlets.Unicode().tag(sync=True)
+    prompt = Checked().tag(sync=True)
+    held_text = Checked().tag(sync=True)
+    temperature = Checked().tag(sync=True)
+    top_k = Checked().tag(sync=True)
+    seed = Checked().tag(sync=True)
+    layer_weights = Checked().tag(sync=True)
+    text = Checked().tag(sync=True)
 
     def __init__(
         self,
@@ -145,10 +145,13 @@ class LiveModel(Widget):
         shares = self.language_model()(self.encode(self.text)[None])[0, -1].softmax(-1)
         best = shares.topk(min(3, len(shares)))
         likeliest = ", ".join(
-            f"{_quoted(self.characters[token])} {_percent(share)}\N{NO-BREAK SPACE}%"
+            f"{_quoted(self.characters[token])} {percent(share)}\N{NO-BREAK SPACE}%"
             for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         )
-        sentence = f"After {_quoted(self.text[-20:])}, the likeliest next characters: {likeliest}."
+        sentence = (
+            f"After {_quoted(self.text[-20:])}, the likeliest next characters before temperature "
+            f"and top-k: {likeliest}."
+        )
         if self.held_text:
             sentence += f" Loss on the held text: {self.loss():.2f} nats a character."
         return sentence
@@ -161,9 +164,9 @@ class LiveModel(Widget):
     def _begin_again(self, change):
         self.text = self.prompt
 
-    @traitlets.validate("prompt")
-    def _validate_prompt(self, proposal):
-        return _checked_text(proposal.value, "prompt", 1, self.characters)
+    @traitlets.validate("prompt", "text")
+    def _validate_text(self, proposal):
+        return _checked_text(proposal.value, proposal.trait.name, 1, self.characters)
 
     @traitlets.validate("held_text")
     def _validate_held_text(self, proposal):
@@ -184,10 +187,6 @@ class LiveModel(Widget):
     @traitlets.validate("layer_weights")
     def _validate_layer_weights(self, proposal):
         return _checked_weights(proposal.value, self._config)
-
-
-def _percent(share: float) -> int:
-    return math.floor(100 * share + 0.5)  # rounds halves up, as JavaScript does
 
 
 def _quoted(text: str) -> str:
@@ -240,19 +239,11 @@ def _checked_temperature(temperature) -> float:
 def _checked_top_k(top_k, characters: str) -> int | None:
     if top_k is None:
         return None
-    if not _is_whole(top_k) or not 1 <= top_k <= len(characters):
-        raise ValueError(f"top_k is {top_k!r}; expected None or 1..{len(characters)}")
-    return int(top_k)
+    return whole_number("top_k", top_k, 1, len(characters))
 
 
 def _checked_seed(seed) -> int:
-    if not _is_whole(seed) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed is {seed!r}; expected a whole number, 0 <= seed < 2**32")
-    return int(seed)
-
-
-def _is_whole(value) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return whole_number("seed", seed, 0, 2**32 - 1)
 
 
 def _checked_weights(weights, config: Config) -> list[float]:

@@ -11,6 +11,7 @@ export default widget(({ model, el }) => {
   const numbered = (count) => Array.from({ length: count }, (_, i) => [i + 1, i + 1]);
 
   let show = () => {};
+  let asks;
   const texts = menu("Text", [], "", (text) => set("text", text));
   const layers = menu("Layer", numbered(model.get("layers")), "", (layer) =>
     set("layer", Number(layer)),
@@ -25,7 +26,10 @@ export default widget(({ model, el }) => {
     const options = model.get("texts").map((text) => new Option(visible(text), text));
     texts.select.replaceChildren(...options);
     texts.hidden = options.length === 1;
-    const picture = buildPicture(model, set);
+    const { tokens } = read(model);
+    // It plays on while another head is chosen.
+    if (asks?.count !== tokens.length) asks = askingPlayer(tokens.length, set);
+    const picture = buildPicture(model, set, asks);
     stage.replaceChildren(...picture.parts);
     show = picture.show;
     update();
@@ -118,7 +122,8 @@ function rowOf({ weight }, m, l, h, t) {
 
 // The picture of the present text and heads; `show` brings it up to date with step and layer, and
 // returns the sentence. Each token is a column: the token, and a cell for each head of each model.
-function buildPicture(model, set) {
+// `asks` is the player of the step that asks.
+function buildPicture(model, set, asks) {
   const text = read(model);
   const { tokens, weight } = text;
   const names = model.get("names");
@@ -136,7 +141,6 @@ function buildPicture(model, set) {
   arrange();
   onWidth(lines, arrange);
 
-  const asks = player("step that asks", { count: tokens.length }, (step) => set("step", step));
   // The step whose weights are read out. None, or a later one: where the first head looks most.
   let point = Infinity;
   const pointAt = (j) => {
@@ -145,8 +149,7 @@ function buildPicture(model, set) {
     show();
   };
   const points = slider("step that is read", { step: 1 }, pointAt);
-  const [asking, pointing] = [0, 0].map(() => element("span", { className: "where" }));
-  asks.append(asking);
+  const pointing = element("span", { className: "where" });
   const reading = element("label", { className: "reading" }, "Weight on", points, pointing);
   const table = tableOf(names, heads);
 
@@ -165,7 +168,7 @@ function buildPicture(model, set) {
     const { t, l } = placeOf(model, tokens);
     const name = (j) => `step ${j}, ${spoken(tokens[j])}`;
     asks.input.value = t;
-    asking.textContent = asks.input.ariaValueText = name(t);
+    asks.where.textContent = asks.input.ariaValueText = name(t);
     if (point > t) point = rowOf(text, 0, l, heads[0], t).best ?? t;
     points.max = t;
     points.value = point;
@@ -189,6 +192,13 @@ function buildPicture(model, set) {
     return (lines.ariaLabel = sentenceOf(model, text));
   };
   return { parts: [asks, lines, legend(readsItself), reading, table.node], show };
+}
+
+function askingPlayer(count, set) {
+  const asks = player("step that asks", { count }, (step) => set("step", step));
+  const where = element("span", { className: "where" });
+  asks.append(where);
+  return Object.assign(asks, { count, where });
 }
 
 // Colours each cell by its weight and marks the highest; those from `end` on are not read.

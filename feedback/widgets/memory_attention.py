@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from feedback import pretrained
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 
-from .base import Widget, sources
+from .base import Checked, Widget, as_list, percent, sources, whole_number
 
 TEXTS = (
     "The king is dead, my lord: long live the king.",
@@ -49,9 +48,9 @@ class MemoryAttention(Widget):
     _esm, _css = sources(__file__)
 
     text = traitlets.Unicode().tag(sync=True)
-    step = traitlets.Int().tag(sync=True)
-    layer = traitlets.Int().tag(sync=True)
-    head = traitlets.Int(None, allow_none=True).tag(sync=True)
+    step = Checked().tag(sync=True)
+    layer = Checked().tag(sync=True)
+    head = Checked().tag(sync=True)
 
     # What can be chosen. `weights` holds, for each text and each name, the lower triangles of
     # (L, H, T, T) one row after the other, as little-endian uint16: FULL stands for 1.
@@ -83,7 +82,8 @@ class MemoryAttention(Widget):
         if attention is None:
             self._models, self._characters = _checked_models(model, characters, parallel)
             names = [model.config.model for model in self._models]
-            texts = [texts] if isinstance(texts, str) else list(TEXTS if texts is None else texts)
+            texts = [texts] if isinstance(texts, str) else texts
+            texts = list(TEXTS) if texts is None else as_list("texts", texts)
             if not texts:
                 raise ValueError("texts is empty; give at least one text")
             self._read = [self._trace(text) for text in texts]
@@ -132,7 +132,7 @@ class MemoryAttention(Widget):
             if not rows.any():
                 verb, rest = f"read{s}", "nothing, as there is no earlier step"
             elif len(heads) == 1:
-                share = f"{_percent(rows[0, best[0]])}\N{NO-BREAK SPACE}%"
+                share = f"{percent(rows[0, best[0]])}\N{NO-BREAK SPACE}%"
                 rest = f"at step {best[0]} ({_spoken(tokens[best[0]])}), {share}"
             part = rest if verb == before else f"{verb} {rest}"  # a verb is not said twice
             parts.append(f"{part} ({name})" if len(self.names) > 1 else part)
@@ -190,24 +190,16 @@ class MemoryAttention(Widget):
 
     @traitlets.validate("step")
     def _validate_step(self, proposal):
-        last = self.shown.shape[-1] - 1
-        if not 0 <= proposal.value <= last:
-            raise ValueError(f"step is {proposal.value}; this text has the steps 0 to {last}")
-        return proposal.value
+        return whole_number("step", proposal.value, 0, self.shown.shape[-1] - 1)
 
     @traitlets.validate("layer")
     def _validate_layer(self, proposal):
-        if not 1 <= proposal.value <= self.layers:
-            raise ValueError(f"layer is {proposal.value}; expected 1 to {self.layers}")
-        return proposal.value
+        return whole_number("layer", proposal.value, 1, self.layers)
 
     @traitlets.validate("head")
     def _validate_head(self, proposal):
-        if proposal.value is not None and not 1 <= proposal.value <= self.heads:
-            raise ValueError(
-                f"head is {proposal.value}; expected 1 to {self.heads}, or None for all heads"
-            )
-        return proposal.value
+        head = proposal.value
+        return None if head is None else whole_number("head", head, 1, self.heads)
 
 
 def _checked_models(model, characters, parallel) -> tuple[list[LanguageModel], Characters]:
@@ -272,13 +264,16 @@ def _checked_map(values, name: str) -> np.ndarray:
     if np.triu(array, 1).any():
         raise ValueError(f"{name} gives weight to later steps; expected j <= t only")
     sums = array.sum(-1)
-    if not (np.isclose(sums, 1, atol=SUM_TOLERANCE) | (sums == 0)).all():
-        raise ValueError(f"{name} has rows that sum to neither 1 nor 0, such as {sums.max():g}")
+    wrong = sums[~np.isclose(sums, 1, atol=SUM_TOLERANCE) & (sums != 0)]
+    if wrong.size:
+        raise ValueError(f"{name} has rows that sum to neither 1 nor 0, such as {wrong[0]:g}")
     return array.clip(max=1)
 
 
 def _checked_labels(labels, steps: int) -> list[str]:
-    labels = [] if labels is None else [str(label) for label in labels]
+    labels = [] if labels is None else labels
+    labels = list(labels) if isinstance(labels, str) else as_list("labels", labels)
+    labels = [str(label) for label in labels]
     if len(labels) != steps or "" in labels:
         raise ValueError(f"labels has {len(labels)} names; expected {steps}, one for each step")
     return labels
@@ -288,10 +283,6 @@ def _packed(read: np.ndarray) -> bytes:
     rows, columns = np.tril_indices(read.shape[-1])
     lower = read[..., rows, columns]
     return np.round(lower * FULL).astype("<u2").tobytes()
-
-
-def _percent(weight: float) -> int:
-    return math.floor(100 * weight + 0.5)  # rounds halves up, as JavaScript does
 
 
 def _quoted(text: str) -> str:

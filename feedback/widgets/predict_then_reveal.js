@@ -10,7 +10,10 @@ export default widget(({ model, el }) => {
   const sentence = liveSentence("Not answered yet.");
   const after = element("div");
   const progress = element("span");
-  const forget = button("Forget all answers", () => keepGuesses({}));
+  const forget = button("Forget all answers", () => {
+    keepGuesses({});
+    body.querySelector("input").focus(); // the button is gone
+  });
   const view = frame(
     "predict-then-reveal",
     question,
@@ -58,12 +61,15 @@ export default widget(({ model, el }) => {
     showProgress();
   });
   const changed = () => {
+    // Between a guess and its answer, so that at no time the guess is gone for another tab.
+    if (model.get("guess") !== null && !model.get("revealed")) return draw();
     const { [question]: kept, ...others } = readGuesses();
     keepGuesses(isRevealed(model) ? { ...others, [question]: model.get("guess") } : others);
     draw();
   };
   // Another question was answered, or all were forgotten, here or in another tab.
-  const followGuesses = guarded(el, () => {
+  const followGuesses = guarded(el, ({ key = null }) => {
+    if (key !== null && key !== NAME) return; // something else was stored
     if (isRevealed(model) && !(question in readGuesses())) setGuess(null);
     showProgress();
   });
@@ -88,14 +94,19 @@ const isRevealed = (model) => model.get("revealed") && model.get("guess") !== nu
 const NAME = "feedback-book-guesses";
 const KEPT = "feedback-book-guesses-kept";
 
-// The browser's storage; where that is forbidden, a store that lasts as long as the page.
+// The browser's storage; where that is forbidden, a store that lasts as long as the page. It is
+// tried once only: another tab is told of every attempt.
 function storage() {
+  return (window.feedbackBookStore ??= openStorage());
+}
+
+function openStorage() {
   try {
     localStorage.setItem(`${NAME}-probe`, "");
     localStorage.removeItem(`${NAME}-probe`);
     return localStorage;
   } catch {
-    const store = (window.feedbackBookStore ??= new Map());
+    const store = new Map();
     return { getItem: (name) => store.get(name), setItem: (name, text) => store.set(name, text) };
   }
 }
@@ -159,7 +170,7 @@ function numberControl(model, reveal) {
   const unit = model.get("unit");
   const input = keepKeys(element("input", { type: "number", step: "any" }));
   input.value = model.get("guess") ?? "";
-  const guess = () => (input.value === "" ? null : Number(input.value));
+  const guess = () => (input.value === "" ? null : Number(input.value) + 0); // no minus before 0
   listen(input, "keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault(); // or it presses the button that has the focus by then
@@ -196,6 +207,9 @@ function sliderControl(model) {
   return { node, guess: () => guess };
 }
 
+// Numbers outside of these have too many digits for a line.
+const [SMALLEST, LARGEST] = [1e-9, 1e15];
+
 // Why this is no guess; undefined if it is one.
 function problem(model, guess) {
   const choices = model.get("choices");
@@ -203,7 +217,10 @@ function problem(model, guess) {
   if (!Number.isFinite(guess)) {
     return model.get("low") === null ? "Type a number first." : "Move the slider first.";
   }
-  return model.get("factor") !== null && guess <= 0 ? "Type a number above 0." : undefined;
+  if (model.get("factor") !== null && guess <= 0) return "Type a number above 0.";
+  const size = Math.abs(guess);
+  if (size > LARGEST) return "Type a number with fewer digits.";
+  return size > 0 && size < SMALLEST ? "Type 0, or a number that is not as small." : undefined;
 }
 
 // ---- answering ----

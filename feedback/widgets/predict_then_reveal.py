@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from numbers import Real
 
 import traitlets
 
-from .base import Widget, sources
+from .base import Widget, as_list, sources
 
 
 class PredictThenReveal(Widget):
@@ -122,8 +122,8 @@ class PredictThenReveal(Widget):
 
 def _readable(value: float) -> str:
     """Three digits that count, and whole numbers in full, written as the JavaScript does."""
-    if float(value).is_integer() or abs(value) >= 100:
-        text = f"{Decimal(value).quantize(Decimal(1), ROUND_HALF_UP):,}"
+    if isinstance(value, int) or value.is_integer() or abs(value) >= 100:
+        text = f"{value if isinstance(value, int) else math.floor(value + 0.5):,}"
     else:
         text = f"{value:.3g}"
         text = f"{Decimal(text):f}"  # never with an exponent
@@ -172,9 +172,9 @@ def _check_closeness(truth, low, step, tolerance, factor) -> None:
 
 
 def _checked_choices(choices) -> list[str]:
-    if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+    choices = as_list("choices", choices)
+    if not all(isinstance(choice, str) for choice in choices):
         raise ValueError("choices must be a sequence of texts")
-    choices = list(choices)
     if len(choices) < 2 or len(set(choices)) < len(choices):
         raise ValueError(f"choices must be two or more, all different, not {choices}")
     return choices

@@ -197,7 +197,7 @@ const logScale = (low, high, from, to) => (value) =>
 function drawPlot(lines, view, unit, runs, width) {
   const named = width >= 560; // room for names at the lines
   const height = Math.max(260, Math.min(400, 0.55 * width));
-  const box = { left: 62, right: width - (named ? 190 : 14), top: 26, bottom: height - 46 };
+  const box = { left: 72, right: width - (named ? 190 : 14), top: 26, bottom: height - 46 };
   const label = `${describeAxes(view, unit)}. The table below has the numbers.`;
   const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   svg.ariaLabel = label;

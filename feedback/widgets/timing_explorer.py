@@ -9,7 +9,7 @@ import traitlets
 
 from feedback import timing
 
-from .base import StaticWidget, Widget, sources
+from .base import Checked, StaticWidget, Widget, as_list, sources
 
 SECONDS, SPEED, RATIO = UNITS = ("seconds", "tokens a second", "ratio to parallel")
 SIZES = {  # how a size is said: all that can vary between the cases of a sweep
@@ -52,7 +52,7 @@ class TimingExplorer(Widget):
     over = traitlets.Unicode().tag(sync=True)
     at = traitlets.Unicode().tag(sync=True)
     unit = traitlets.Unicode(SECONDS).tag(sync=True)
-    variants = traitlets.Any().tag(sync=True)
+    variants = Checked().tag(sync=True)
 
     def __init__(self, found: dict | None = None, own: dict | None = None):
         plots = _plots(_runs(found, own), self.own_name)
@@ -129,9 +129,8 @@ class TimingExplorer(Widget):
 
     @traitlets.validate("variants")
     def _validate_variants(self, proposal):
-        if isinstance(proposal.value, str):
-            raise ValueError(f"variants is {proposal.value!r}; it must be a list of names")
-        return [_one_of(self.plots["variants"], name, "variants") for name in proposal.value]
+        names = as_list("variants", proposal.value)
+        return [_one_of(self.plots["variants"], name, "variants") for name in names]
 
 
 def _one_of(known, value, name: str):

@@ -103,7 +103,7 @@ POOR_CONTRASTS = """(widget) => {
         const text = texts.currentNode;
         const part = text.parentElement;
         if (!text.data.trim() || !part.checkVisibility({ visibilityProperty: true })) continue;
-        if (part.closest("script, style, option, :disabled")) continue;
+        if (part.closest("script, style, option, :disabled, .spoken")) continue;
         part.scrollIntoView({ block: "center", behavior: "instant" });
         const range = document.createRange();
         range.selectNodeContents(text);

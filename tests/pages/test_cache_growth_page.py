@@ -90,13 +90,17 @@ def test_the_sliders_end_where_python_does_and_stay_exact(widget):
     assert_shows(widget, **dict.fromkeys(MOST, 1), bytes_per_number=1)
 
 
-def test_any_whole_number_can_be_typed_and_a_wrong_one_gives_way(widget):
-    exact(widget, "tokens").fill("1000")
+def test_any_whole_number_can_be_typed_and_a_wrong_one_gives_way_to_the_nearest(widget):
+    tokens = exact(widget, "tokens")
+    tokens.fill("1000")
     assert_shows(widget, tokens=1000)
-    for wrong in ("0", "", "2.5", "999999999"):
-        exact(widget, "tokens").fill(wrong)
-        exact(widget, "tokens").press("Tab")
-        assert exact(widget, "tokens").input_value() == "1000"
+    largest = MOST["tokens"]
+    for wrong, nearest in (("", 1000), ("2.6", 3), (str(largest + 1), largest), ("-4", 1)):
+        tokens.fill("")
+        tokens.press_sequentially(wrong)
+        tokens.press("Tab")
+        assert_shows(widget, tokens=nearest)
+        tokens.fill("1000")
     exact(widget, "layers").fill("7")
     exact(widget, "layers").press("ArrowUp")
     assert_shows(widget, tokens=1000, layers=8)

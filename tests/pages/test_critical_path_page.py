@@ -98,6 +98,16 @@ def test_time_plays_and_stops(widget):
     assert_shows(widget, widget_now(widget, time=time_of(widget)))
 
 
+def test_while_time_plays_the_sentence_is_seen_at_once_and_spoken_later(widget):
+    widget.locator("input[type=range]").press("Home")
+    widget.get_by_role("button", name="Play").click()
+    widget.get_by_label("to output").select_option("2")
+    seen, spoken = widget.locator(".sentence span").all_text_contents()
+    assert "output 2" in seen and "output 2" not in spoken
+    widget.get_by_role("button", name="Pause").click()
+    assert_shows(widget, widget_now(widget, end=2, time=time_of(widget)))
+
+
 def test_the_menus_choose_the_path_and_the_other_end_gives_way(widget):
     widget.get_by_label("Path from token").select_option("2")
     widget.get_by_label("to output").select_option("5")

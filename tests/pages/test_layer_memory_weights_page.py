@@ -208,6 +208,13 @@ def test_the_marker_stands_at_the_step_and_its_dots_at_the_weights(replay):
             assert float(circles.nth(layer).get_attribute("cy")) == pytest.approx(y, abs=0.1)
 
 
+def test_the_first_play_begins_with_the_first_step(open_page):
+    with open_page(PAGE, viewport=LAPTOP) as visit:
+        replay = visit.page.locator(WIDGET).nth(1)
+        replay.get_by_role("button", name="Play").click()
+        replay.locator(".step", has_text=re.compile("^step [0-9]00$")).wait_for(timeout=10_000)
+
+
 def test_play_runs_through_training_until_the_reader_takes_a_bar(replay):
     player(replay).press("End")
     replay.get_by_role("button", name="Play").click()

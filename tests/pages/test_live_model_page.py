@@ -256,6 +256,24 @@ def test_what_is_shown_of_the_last_character_is_what_pytorch_says(widget, shippe
             assert int(most.split()[0]) == pytest.approx(100 * attention.max().item(), abs=0.51)
 
 
+def test_on_a_slow_phone_the_first_sentence_is_that_of_the_prompt(open_page, shipped):
+    """Nothing is said of the characters on the way there, however long they take."""
+    note_sentences = """() => new MutationObserver(() => {
+        const said = document.querySelector(".live-model .sentence")?.textContent;
+        if (said) (window.said ??= new Set()).add(said);
+    }).observe(document, { childList: true, subtree: true, characterData: true })"""
+    with open_page("book/glossary") as visit:
+        slow = visit.page.context.new_cdp_session(visit.page)
+        slow.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        visit.page.add_init_script(f"({note_sentences})()")
+        visit.page.goto(visit.page.url.replace("book/glossary", PAGE))
+        widget = visit.page.locator(WIDGET)
+        widget.scroll_into_view_if_needed()
+        come_to_rest(widget)
+        said = visit.page.evaluate("[...said]")
+    assert said and all("reads its prompt" in one or "ROMEO:↵" in one for one in said), said
+
+
 def test_the_sentence_is_pythons(widget, shipped):
     shipped.layer_weights = shipped.learned
     shipped.text = write_some(widget, 15)
@@ -323,6 +341,25 @@ def test_another_seed_is_another_text_and_the_first_comes_back(widget, shipped):
     assert text_of(widget) == text
 
 
+@pytest.mark.parametrize("wrong", ["-5", "12345678901", "1.5", ""])
+def test_what_is_no_seed_gives_way_to_the_seed_in_use(widget, wrong):
+    seed = widget.get_by_label("Seed")
+    seed.fill("7")
+    seed.fill(wrong)
+    seed.press("Tab")
+    come_to_rest(widget)
+    assert seed.input_value() == "7"
+
+
+def test_of_a_long_text_five_hundred_characters_are_written_again(widget, shipped):
+    widget.get_by_label("Speed").select_option("as fast as it can")
+    write_some(widget, 600)
+    widget.get_by_label("Seed").fill("7")
+    come_to_rest(widget)
+    length = len("ROMEO:\n") + 500
+    assert text_of(widget) == drawn_in_python(shipped, "ROMEO:\n", length, seed=7)
+
+
 def test_temperature_0_and_top_1_take_the_likeliest(widget, shipped):
     length = len(write_some(widget, 30))
     prompt = shipped.encode("ROMEO:\n")
@@ -351,6 +388,15 @@ def test_any_earlier_character_can_be_looked_at(widget, shipped):
     widget.locator("[aria-live=polite]", has_text=shipped.describe()).wait_for()
     came_next = widget.locator(".bar[data-drawn] .label").text_content()
     assert came_next == "E"
+
+
+def test_pause_keeps_the_character_that_is_looked_at(widget):
+    press(widget, "Play")
+    wait_for_length(widget, 15)
+    widget.get_by_label("Character to look at").press("Home")
+    press(widget, "Pause")
+    come_to_rest(widget)
+    assert widget.locator("mark").text_content() == "R"
 
 
 def test_a_prompt_of_the_readers_own(widget, shipped):

@@ -215,6 +215,19 @@ def test_play_goes_step_by_step(widget):
     assert widget.get_by_role("button", name="Play").is_visible()
 
 
+def test_another_head_is_chosen_while_it_plays(widget):
+    asks(widget).press("Home")
+    widget.get_by_role("button", name="Play").click()
+    choose(widget, "Head", 1)
+    step = int(asks(widget).input_value())
+    widget.page.wait_for_function(
+        "([input, step]) => Number(input.value) > step",
+        arg=[asks(widget).element_handle(), step],
+        timeout=10_000,
+    )
+    widget.get_by_role("button", name="Pause").click()
+
+
 def test_a_shorter_text_is_asked_from_its_own_last_step(widget, python):
     long, short = sorted(python.texts, key=len, reverse=True)[:2]
     choose(widget, "Text", long)

@@ -193,6 +193,38 @@ def test_the_whole_book_is_counted_and_can_be_forgotten(attention):
     assert not first.get_by_role("button", name="Forget all answers").is_visible()
 
 
+def test_two_tabs_leave_each_other_alone(attention):
+    other = attention.context.new_page()
+    other.goto(attention.url)
+    for page in (attention, other):
+        page.evaluate("addEventListener('storage', () => (window.told = (window.told ?? 0) + 1))")
+    place = question(other, 1)
+    place.scroll_into_view_if_needed()
+    type_number(question(attention, 1), 3)
+    type_number(place, 4)
+    other.wait_for_timeout(500)  # time enough for thousands of events, if one led to the next
+    for page, guess in ((attention, "3"), (other, "4")):
+        assert page.evaluate("window.told ?? 0") < 10
+        assert question(page, 1).locator(".guess .number").text_content() == guess
+    other.close()
+
+
+def test_forgetting_leaves_the_focus_in_the_question(attention):
+    place = question(attention, 1)
+    type_number(place, 4)
+    place.get_by_role("button", name="Forget all answers").press("Enter")
+    assert attention.evaluate("document.activeElement.type") == "number"
+    assert not is_answered(place)
+
+
+@pytest.mark.parametrize("guess", ["1e308", "-1e16", "1e-300"])
+def test_a_number_too_long_for_the_page_is_refused(attention, guess):
+    place = question(attention, 1)
+    type_number(place, guess)
+    wait_for_sentence(place, "Type ")
+    assert not is_answered(place)
+
+
 def test_where_the_browser_keeps_nothing_questions_work_all_the_same(attention):
     attention.add_init_script(BLOCK_STORAGE)
     restart(attention)

@@ -86,6 +86,7 @@ def test_the_words_give_the_numbers():
         ({"tokens": 0}, "tokens is 0; expected a whole number from 1 to 131072"),
         ({"layers": 1.5}, "layers is 1.5; expected a whole number from 1 to 128"),
         ({"width": "wide"}, "width is 'wide'; expected a whole number"),
+        ({"width": None}, "width is None; expected a whole number"),
         ({"batch": 257}, "batch is 257; expected a whole number from 1 to 256"),
         ({"bytes_per_number": 3}, "bytes_per_number is 3; expected one of 1, 2, 4, 8"),
         ({"bytes_per_number": 16}, "bytes_per_number is 16"),

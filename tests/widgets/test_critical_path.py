@@ -141,6 +141,10 @@ def test_a_wrong_value_set_later_changes_nothing():
         with pytest.raises(ValueError, match="expected a whole number"):
             setattr(widget, name, value)
         assert getattr(widget, name) == before
+    with pytest.raises(ValueError, match="start is None"):
+        widget.start = None
+    widget.end = widget.time = None  # as at first
+    assert (widget.end, widget.time) == (7, 4)
 
 
 def test_both_ends_set_in_the_page_arrive_together():

@@ -56,7 +56,9 @@ def test_it_says_what_comes_next_and_what_the_held_text_costs():
     best = shares.index(max(shares))
     likeliest = f"“{widget.characters[best]}” {math.floor(100 * shares[best] + 0.5)}\xa0%"
     start, end = widget.describe().split(likeliest)
-    assert start == "After “First Citizen”, the likeliest next characters: "
+    assert start == (
+        "After “First Citizen”, the likeliest next characters before temperature and top-k: "
+    )
     assert end.endswith(f" Loss on the held text: {widget.loss():.2f} nats a character.")
 
 
@@ -112,7 +114,7 @@ def test_a_model_with_fixed_layer_weights_and_its_own_memory_size_keeps_both(own
         ({"temperature": -1}, "temperature is -1; expected a number >= 0"),
         ({"temperature": math.nan}, "temperature is nan"),
         ({"temperature": "hot"}, "temperature is 'hot'"),
-        ({"top_k": 0}, r"top_k is 0; expected None or 1\.\.4"),
+        ({"top_k": 0}, "top_k is 0; expected a whole number from 1 to 4"),
         ({"top_k": 5}, "top_k is 5"),
         ({"seed": -1}, "seed is -1; expected a whole number"),
         ({"seed": 1.5}, "seed is 1.5"),
@@ -132,6 +134,11 @@ def test_a_wrong_value_set_later_changes_nothing(own):
         with pytest.raises(ValueError, match=name):
             setattr(widget, name, value)
         assert getattr(widget, name) == before
+    for name, value in {"prompt": None, "text": "€", "seed": None, "temperature": None}.items():
+        with pytest.raises(ValueError, match=name):
+            setattr(widget, name, value)
+    widget.layer_weights, learned = None, widget.learned
+    assert (widget.prompt, widget.text, widget.layer_weights) == ("a", "a", learned)
 
 
 def test_layer_weights_may_come_as_a_tensor(own):

@@ -142,9 +142,9 @@ TWO = torch.eye(2).expand(1, 1, 2, 2)
         ({"parallel": small("parallel", n_layers=1)}, r"\(2, 2\) and \(1, 2\); expected the same"),
         ({"model": None}, "model is None"),
         ({"attention": TWO}, "give either models and texts, or attention and labels"),
-        ({"step": 3}, "step is 3; this text has the steps 0 to 2"),
-        ({"layer": 0}, "layer is 0; expected 1 to 2"),
-        ({"head": 3}, "head is 3; expected 1 to 2, or None"),
+        ({"step": 3}, "step is 3; expected a whole number from 0 to 2"),
+        ({"layer": 0}, "layer is 0; expected a whole number from 1 to 2"),
+        ({"head": 3}, "head is 3; expected a whole number from 1 to 2"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
@@ -162,6 +162,7 @@ def test_wrong_arguments_are_named(arguments, message):
         (TWO * float("nan"), "no nan"),
         (TWO.flip(-1), "gives weight to later steps"),
         (TWO * 0.5, "sum to neither 1 nor 0, such as 0.5"),
+        ([[[[1, 0], [0.2, 0.3]]]], "sum to neither 1 nor 0, such as 0.5"),
         ({"a": TWO, "b": TWO[..., :1, :1]}, "differ in shape"),
         ({}, "attention is empty"),
         (torch.eye(257).expand(1, 1, 257, 257), "257 steps; expected at most 256"),
@@ -180,9 +181,11 @@ def test_wrong_labels_are_named(labels):
 
 def test_a_wrong_value_set_later_changes_nothing():
     widget = MemoryAttention(attention={"first": TWO, "second": TWO.numpy()}, labels="ab")
-    for name, value in {"text": "a c", "step": 2, "layer": 2, "head": 2}.items():
-        with pytest.raises(ValueError, match=f"{name} is"):
-            setattr(widget, name, value)
+    wrong = {"text": ["a c"], "step": [2, "x", None, 0.5], "layer": [2, True, None], "head": [2]}
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(ValueError, match=f"{name} is"):
+                setattr(widget, name, value)
     assert (widget.text, widget.step, widget.layer, widget.head) == ("a b", 1, 1, None)
 
 
