@@ -17,6 +17,7 @@ from feedback import storage
 from feedback.cache import Memory
 from feedback.config import Config
 from feedback.memory import FeedbackTransformer
+from feedback.sequence import all_rest
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.stepping import stepper
 from feedback.transformer import SequenceModel, Trace, Transformer
@@ -78,7 +79,7 @@ class LanguageModel(nn.Module):
         a change through `.data` is not seen.
         """
         self.check_tokens(token, rank=1)
-        if torch.is_grad_enabled() or (self.training and self.config.dropout > 0):
+        if torch.is_grad_enabled() or not all_rest(self.core.layers):
             logits, memory = self(token[:, None], memory, return_memory=True)
             return logits[:, 0], memory
         return stepper(self).step(token, memory)
