@@ -3,7 +3,8 @@
 Steps wait for one another, so the loop over them stays. Everything that can leave the loop has left
 it: autograd's bookkeeping, the first layer's norm and query, the gradients of the weights (one
 matrix product for a block of steps instead of one a step) and the gradients of far keys and values
-(likewise). `Steps` is one note for autograd: of all steps, or of one. Built in chapter 7.
+(likewise). `Steps` is one node of autograd's graph: for all steps, or for one. Built in
+chapter 7.
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it. Heads stand before the
@@ -401,7 +402,7 @@ def through_norm(grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> Tensor
 
 
 class Steps(torch.autograd.Function):
-    """Some steps of a pass: one note for autograd. The gradient of a gradient is an error.
+    """Some steps of a pass: one node of autograd's graph. The gradient of a gradient is an error.
 
     They write behind what is stacked, in a buffer that all steps share, as `Stack` does. What is
     there before the first step goes into the first call, and so the gradients of all of it come out
@@ -499,7 +500,7 @@ def whole_sequence(
     RuntimeError (take them on the "loop" path).
 
     Args:
-        at_once: how many steps are one note for autograd; all of them unless given.
+        at_once: how many steps are one node of autograd's graph; all of them unless given.
 
     Returns:
         Outputs (B, T, d) before the last norm, and keys and values with T steps more.

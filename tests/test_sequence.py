@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_finite_differences(memory_size, past, dropout):
 
 @pytest.mark.parametrize("at_once", [1, 3, sequence.BLOCK])
 @pytest.mark.parametrize("of", ["outputs", "memory", "both"])
-def test_notes_for_any_number_of_steps_pass_the_same_gradients(at_once, of):
+def test_nodes_of_any_number_of_steps_pass_the_same_gradients(at_once, of):
     """Of outputs, or of the memory alone; and a second time from a graph that is kept."""
     shape = BLOCKS[-1]
     model, x = random_model("feedback-kv", shape), random_input(shape)
