@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import Field, fields, replace
 from pathlib import Path
 
 import torch
 
 from feedback import data, pretrained, timing, training
-from feedback.config import MODELS, Config
+from feedback.config import MODELS, Config, whole_number
 from feedback.language_model import LanguageModel
 from feedback.storage import check_writable, write_atomically
 from feedback.tasks import TASKS
@@ -79,34 +82,54 @@ def add_train(commands: argparse._SubParsersAction) -> None:
 def add_field(
     group: argparse._ArgumentGroup, kind: type, field: Field, text: object, task: object
 ) -> None:
-    """Add the flag of a field of `Config` or `Settings`; unless it is given, its value is None.
+    """Add the flag of a field of `Config` or `Settings`; unless it is given, it has no value.
 
     Its help is what the docstring of its class says. `text` and `task` are its two defaults.
     """
     flag, meaning = f"--{field.name.replace('_', '-')}", rf"^ +{field.name}: (.*(?:\n {{12}}.*)*)"
     meaning = " ".join(re.search(meaning, kind.__doc__, re.MULTILINE)[1].split())
     default = f"{text}" if text == task else f"{text}; of a task: {task}"
+    default = default.replace("None", "none")
     shown = dict(help=f"{meaning} (default: {default})".replace("%", "%%"))
+    shown["default"] = argparse.SUPPRESS
+    may_be_none = "None" in field.type
     if field.name == "model":
         group.add_argument(flag, choices=MODELS, **shown)
     elif field.name == "memory_mixture":
         group.add_argument(flag, nargs="+", metavar="WEIGHT", **shown)
     elif "int" in field.type:
-        group.add_argument(flag, type=int, metavar="N", **shown)
+        read, metavar = (or_none(int), "N|none") if may_be_none else (int, "N")
+        group.add_argument(flag, type=read, metavar=metavar, **shown)
     else:
-        group.add_argument(flag, type=float, metavar="X", **shown)
+        read, metavar = (or_none(float), "X|none") if may_be_none else (float, "X")
+        group.add_argument(flag, type=read, metavar=metavar, **shown)
+
+
+def or_none(kind: type) -> Callable[[str], object]:
+    """A reader of words for a field that may be None, which the word `none` stands for."""
+
+    def read(word: str) -> object:
+        return None if word == "none" else kind(word)
+
+    read.__name__ = f"{kind.__name__} or none"  # argparse names it where it refuses a word
+    return read
 
 
 def train(options: argparse.Namespace) -> None:
     """Fill in the defaults, then train."""
-    if options.memory_mixture == ["learned"]:
-        options.memory_mixture = "learned"
-    elif options.memory_mixture is not None:
-        options.memory_mixture = [float(word) for word in options.memory_mixture]
+    given, defaults = dict(vars(options)), TASK if options.task else TEXT
+    if given.get("memory_mixture") == ["learned"]:
+        given["memory_mixture"] = "learned"
+    elif "memory_mixture" in given:
+        given["memory_mixture"] = [float(word) for word in given["memory_mixture"]]
+    start = defaults[1].start_length
+    if given.get("start_length", start) is None:  # windows do not lengthen
+        given.setdefault("lengthen_below", None)
+    elif start is not None:  # a default must not be what makes short windows fail
+        given.setdefault("start_length", min(start, given.get("sequence_length", start)))
     config, settings = (
-        replace(default, **{k: v for k, v in vars(options).items() if k in names and v is not None})
-        for default in (TASK if options.task else TEXT)
-        for names in [[field.name for field in fields(default)]]
+        replace(default, **{f.name: given[f.name] for f in fields(default) if f.name in given})
+        for default in defaults
     )
     if options.task:
         source = TASKS[options.task]
@@ -148,7 +171,25 @@ def add_generate(commands: argparse._SubParsersAction) -> None:
 
 
 def generate(options: argparse.Namespace) -> None:
+    """Write until the end, or until nobody wants more."""
+    try:
+        write(options)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
+    except BrokenPipeError:  # who read it has gone; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def write(options: argparse.Namespace) -> None:
     """Print the prompt, and each character after it as it comes."""
+    if options.seed is not None:
+        whole_number("seed", options.seed, 0, training.MOST_SEED)
+    if options.model in pretrained.NAMES and options.model not in READERS:
+        raise ValueError(
+            f"{options.model} was trained on a task and reads no characters, so it cannot write "
+            f"text; choose {' or '.join(READERS)}, or a folder"
+        )
     folder = pretrained.folder(options.model) if options.model in READERS else options.model
     model = LanguageModel.load(folder).float().to(timing.device())
     characters = data.Characters.load(folder)
@@ -193,7 +234,7 @@ def add_time(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--width", default=256, type=positive)
     parser.add_argument("--heads", default=4, type=positive)
     parser.add_argument("--hidden", default=1024, type=positive)
-    parser.add_argument("--seconds", default=1.0, type=float, help="of samples a turn")
+    parser.add_argument("--seconds", default=1.0, type=duration, help="of samples a turn")
     parser.add_argument("--memory", action="store_true", help="measure peak memory too")
     parser.add_argument("--out", type=Path, default=Path("timing.json"), help="where samples go")
     parser.set_defaults(run=time)
@@ -203,6 +244,13 @@ def positive(word: str) -> int:
     number = int(word)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a whole number of at least 1")
+    return number
+
+
+def duration(word: str) -> float:
+    number = float(word)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{number} is not a number above 0 and finite")
     return number
 
 
@@ -219,6 +267,11 @@ def time(options: argparse.Namespace) -> None:
         for variant in options.variants
         if what == "training" or "," not in variant  # paths are ways to train
     ]
+    if not cases:
+        raise ValueError(
+            f"--what {' '.join(options.what)} leaves nothing to time: paths differ in training "
+            f"only, and --variants names nothing else: {'; '.join(options.variants)}"
+        )
 
     def keep(measured: dict) -> None:
         write_atomically(options.out, json.dumps(measured, indent=1).encode())

@@ -46,16 +46,16 @@ class Config:
         if self.model not in MODELS:
             raise ValueError(f"model is {self.model!r}; choose one of {', '.join(MODELS)}")
         for name in ("d_model", "heads", "n_layers", "d_ff", "max_distance"):
-            self._put(name, _positive(name, getattr(self, name)))
+            self._put(name, whole_number(name, getattr(self, name), 1))
         for name in ("n_tokens", "memory_size"):
             if getattr(self, name) is not None:
-                self._put(name, _positive(name, getattr(self, name)))
+                self._put(name, whole_number(name, getattr(self, name), 1))
         if self.d_model % self.heads:
             raise ValueError(
                 f"d_model {self.d_model} is not divisible by heads {self.heads}: "
                 "every head works on d_model / heads features"
             )
-        if not _is_number(self.dropout):
+        if not is_number(self.dropout):
             raise TypeError(f"dropout is {self.dropout!r}; it must be a number")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; it must lie in 0 <= dropout < 1")
@@ -75,27 +75,36 @@ class Config:
         object.__setattr__(self, name, value)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _positive(name: str, value: object) -> int:
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
+    """The value as a plain int, whichever kind of integer it is.
+
+    Raises:
+        TypeError, ValueError: it is no integer, or not in least..most.
+    """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; it must be a whole number")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; it must be at least 1")
+    if most is not None and not least <= value <= most:
+        raise ValueError(f"{name} is {value}; it must be in {least}..{most}")
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}")
     return int(value)
 
 
 def _mixture(mixture: object, n_layers: int) -> str | tuple[float, ...]:
     if isinstance(mixture, str) and mixture == "learned":
         return mixture
+    if hasattr(mixture, "tolist"):  # a tensor or an array
+        mixture = mixture.tolist()
     if isinstance(mixture, str) or not isinstance(mixture, Iterable):
         raise ValueError(
             f"memory_mixture is {mixture!r}; it must be 'learned' or {n_layers + 1} weights"
         )
     weights = tuple(mixture)
-    if not all(_is_number(weight) for weight in weights):
+    if not all(is_number(weight) for weight in weights):
         raise TypeError(f"memory_mixture is {mixture!r}; every weight must be a number")
     if len(weights) != n_layers + 1:
         raise ValueError(

@@ -235,7 +235,8 @@ class Text:
 
     def held_out(self, length: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets, both (B, T), of windows spread evenly over what is held out."""
-        starts = torch.linspace(0, len(self.validation) - length - 1, HELD_OUT).long()
+        last = len(self.validation) - length - 1
+        starts = torch.linspace(0, last, HELD_OUT).long().clamp(max=last)  # float32 may round up
         for some in starts.split(32):
             windows = self.validation[some[:, None] + torch.arange(length + 1)]
             yield windows[:, :-1], windows[:, 1:]

@@ -28,7 +28,8 @@ def from_labml(module: nn.Module) -> FeedbackTransformer:
 
     Raises:
         TypeError: `module` is neither of the two.
-        ValueError: its layers are built in a way that has no counterpart here.
+        ValueError: its layers are built in a way that has no counterpart here, or the norms of a
+            shared model differ in eps.
     """
     name = type(module).__name__
     kinds = {cls.__name__: cls for cls in (FeedbackTransformer, FeedbackTransformerKV)}
@@ -38,6 +39,8 @@ def from_labml(module: nn.Module) -> FeedbackTransformer:
     first = module.layers[0]
     for layer in module.layers:
         check_layer(layer, shared, first.feed_forward)
+    if shared:
+        check_norms(module)
     config = Config(
         model=kinds[name].name,
         n_tokens=None,
@@ -77,6 +80,17 @@ def check_layer(layer: nn.Module, shared: bool, first: nn.Module) -> None:
             "is_kv_precomputed=True"
             if shared
             else "the attention expects precomputed keys, which the unshared model does not give it"
+        )
+
+
+def check_norms(module: nn.Module) -> None:
+    """Refuse norms that differ in eps: `feedback.sequence` has one for all of them."""
+    norms = [norm for layer in module.layers for norm in (layer.norm_self_attn, layer.norm_ff)]
+    found = sorted({norm.eps for norm in (*norms, module.norm)})
+    if len(found) > 1:
+        raise ValueError(
+            f"the norms differ in eps: {', '.join(map(str, found))}; in a shared model here all "
+            "have the same"
         )
 
 

@@ -20,10 +20,12 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     repetitions, whatever its width.
 
     Raises:
-        ValueError: there are fewer than 2 or more than 10 values.
+        ValueError: there are fewer than 2 or more than 10 values, or one is not finite.
     """
     if len(values) not in T_95:
         raise ValueError(f"there are {len(values)} values; an interval here needs 2 to 10")
+    if not all(map(math.isfinite, values)):
+        raise ValueError(f"the values are {list(values)}; all of them must be finite")
     middle = statistics.mean(values)
     half = T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
     return middle, middle - half, middle + half

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from feedback import storage
 from feedback.cache import Memory
-from feedback.config import Config
+from feedback.config import Config, is_number, whole_number
 from feedback.memory import FeedbackTransformer
+from feedback.sequence import all_rest
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.stepping import stepper
 from feedback.transformer import SequenceModel, Trace, Transformer
@@ -78,7 +79,7 @@ class LanguageModel(nn.Module):
         a change through `.data` is not seen.
         """
         self.check_tokens(token, rank=1)
-        if torch.is_grad_enabled() or (self.training and self.config.dropout > 0):
+        if torch.is_grad_enabled() or not all_rest(self.core.layers):
             logits, memory = self(token[:, None], memory, return_memory=True)
             return logits[:, 0], memory
         return stepper(self).step(token, memory)
@@ -94,9 +95,13 @@ class LanguageModel(nn.Module):
         """Continue a prompt (B, T0) by `length` sampled tokens: (B, T0 + length), dropout off.
 
         Args:
+            length: how many tokens to sample, >= 0.
             temperature: divides the logits; 0 takes the likeliest token.
             top_k: sample among the k likeliest tokens only, 1 <= top_k <= V.
             generator: source of randomness, on the model's device.
+
+        Raises:
+            TypeError, ValueError: an argument of the wrong type or out of range, before any work.
         """
         sampled = self.stream(prompt, length, temperature, top_k, generator)
         return torch.cat([prompt, *(token[:, None] for token in sampled)], dim=1)
@@ -109,14 +114,20 @@ class LanguageModel(nn.Module):
         top_k: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
-        """Yield the `length` tokens that `generate` appends, (B,) each, as soon as it is drawn."""
+        """Yield the `length` tokens that `generate` appends, (B,) each, as soon as it is drawn.
+
+        Arguments and errors are those of `generate`; the errors come with the call.
+        """
         self.check_tokens(prompt, rank=2)
-        if not isinstance(length, int) or length < 0:
-            raise ValueError(f"length is {length!r}; it must be a whole number >= 0")
-        if not isinstance(temperature, (int, float)) or not temperature >= 0:
-            raise ValueError(f"temperature is {temperature!r}; it must be a number >= 0")
-        if top_k is not None and (type(top_k) is not int or not 1 <= top_k <= self.config.n_tokens):
-            raise ValueError(f"top_k is {top_k!r}; it must be in 1..{self.config.n_tokens}")
+        length = whole_number("length", length, 0)
+        if not is_number(temperature):
+            raise TypeError(f"temperature is {temperature!r}; it must be a number")
+        if not temperature >= 0:
+            raise ValueError(f"temperature is {temperature}; it must be at least 0")
+        if top_k is not None:
+            top_k = whole_number("top_k", top_k, 1, self.config.n_tokens)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator is {generator!r}; it must be a torch.Generator")
         return self.draw(prompt, length, temperature, top_k, generator)
 
     @torch.no_grad()

@@ -3,7 +3,8 @@
 Steps wait for one another, so the loop over them stays. Everything that can leave the loop has left
 it: autograd's bookkeeping, the first layer's norm and query, the gradients of the weights (one
 matrix product for a block of steps instead of one a step) and the gradients of far keys and values
-(likewise). `Steps` is one note for autograd: of all steps, or of one. Built in chapter 7.
+(likewise). `Steps` is one node of autograd's graph: for all steps, or for one. Built in
+chapter 7.
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it. Heads stand before the
@@ -401,7 +402,7 @@ def through_norm(grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> Tensor
 
 
 class Steps(torch.autograd.Function):
-    """Some steps of a pass: one note for autograd. The gradient of a gradient is an error.
+    """Some steps of a pass: one node of autograd's graph. The gradient of a gradient is an error.
 
     They write behind what is stacked, in a buffer that all steps share, as `Stack` does. What is
     there before the first step goes into the first call, and so the gradients of all of it come out
@@ -411,6 +412,7 @@ class Steps(torch.autograd.Function):
     @staticmethod
     def forward(ctx, run: Forward, stop: int, stacked: Tensor, *before: Tensor):
         ctx.plan, ctx.past, ctx.stop = run.plan, run.past, stop
+        ctx.device_type = run.x.device.type
         ctx.start = stacked.shape[2] - run.past
         y = torch.stack([run.step(t) for t in range(ctx.start, stop)], dim=1)
         # Behind autograd's back: what later steps write is no change to what is saved here.
@@ -425,21 +427,22 @@ class Steps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_y, d_stacked):
         under_way, T = ctx.plan.under_way, len(ctx.plan.counts)
-        if ctx.stop == T or d_stacked is None:  # no later step has been undone
-            kept, weights = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
-            mixture, project, layers = *weights[:2], by_layer(weights[2:])
-            under_way[:] = [
-                Backward(ctx.plan, ctx.past, Kept(*kept), mixture, project, layers, d_stacked)
-            ]
-        (backward,) = under_way
-        if d_y is None:
-            d_y = torch.zeros_like(backward.d_x[ctx.start : ctx.stop]).transpose(0, 1)
-        for t in reversed(range(ctx.start, ctx.stop)):
-            backward.step(t, d_y[:, t - ctx.start])
-        if ctx.start > 0:  # cut at the seam
-            return None, None, backward.d_stacked[:, :, : ctx.past + ctx.start]
-        under_way.clear()
-        return None, None, *backward.given()
+        with torch.autocast(ctx.device_type, enabled=False):
+            if ctx.stop == T or d_stacked is None:  # no later step has been undone
+                kept, weights = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
+                mixture, project, layers = *weights[:2], by_layer(weights[2:])
+                under_way[:] = [
+                    Backward(ctx.plan, ctx.past, Kept(*kept), mixture, project, layers, d_stacked)
+                ]
+            (backward,) = under_way
+            if d_y is None:
+                d_y = torch.zeros_like(backward.d_x[ctx.start : ctx.stop]).transpose(0, 1)
+            for t in reversed(range(ctx.start, ctx.stop)):
+                backward.step(t, d_y[:, t - ctx.start])
+            if ctx.start > 0:  # cut at the seam
+                return None, None, backward.d_stacked[:, :, : ctx.past + ctx.start]
+            under_way.clear()
+            return None, None, *backward.given()
 
 
 def by_layer(weights: tuple) -> list[LayerWeights]:
@@ -454,7 +457,7 @@ def draw_masks(layers: nn.ModuleList, x: Tensor, counts: list[int]) -> list[list
     They are drawn in the order in which a loop over steps and layers draws them: from the same seed
     every path gets the same masks.
     """
-    if all(rests(drop) for layer in layers for drop in dropouts(layer)):
+    if all_rest(layers):
         return None
 
     def ones(*shape: int) -> Tensor:
@@ -479,6 +482,11 @@ def dropouts(layer: nn.Module) -> tuple[nn.Module, nn.Module, nn.Module]:
     return layer.attention.dropout, layer.feed_forward.dropout, layer.dropout
 
 
+def all_rest(layers: nn.ModuleList) -> bool:
+    """Whether no dropout of these layers drops anything."""
+    return all(rests(drop) for layer in layers for drop in dropouts(layer))
+
+
 def rests(dropout: nn.Module) -> bool:
     return isinstance(dropout, nn.Dropout) and (dropout.p == 0 or not dropout.training)
 
@@ -492,7 +500,7 @@ def whole_sequence(
     RuntimeError (take them on the "loop" path).
 
     Args:
-        at_once: how many steps are one note for autograd; all of them unless given.
+        at_once: how many steps are one node of autograd's graph; all of them unless given.
 
     Returns:
         Outputs (B, T, d) before the last norm, and keys and values with T steps more.

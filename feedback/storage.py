@@ -121,12 +121,14 @@ def check_writable(file: Path) -> None:
     """Refuse a file that cannot be written, before the work whose result it is for.
 
     Raises:
-        ValueError: its folder does not exist, or it is a folder itself.
+        ValueError: its folder does not exist or lets nobody write, or it is a folder itself.
     """
     if not file.parent.is_dir():
         raise ValueError(f"{file.parent} is not a folder; make it first")
     if file.is_dir():
         raise ValueError(f"{file} is a folder; name a file")
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"{file.parent} may not be written; name a file in another folder")
 
 
 def write_atomically(file: Path, data: bytes) -> None:

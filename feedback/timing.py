@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.utils.benchmark import Timer
 
-from feedback.config import Config
+from feedback.config import Config, whole_number
 from feedback.language_model import LanguageModel
 
 VARIANTS = {  # name -> (Config.model, path)
@@ -45,6 +45,9 @@ class Case:
         variant: a key of `VARIANTS`.
         batch, tokens, layers: B, T and L.
         width, heads, hidden: d, H and F. The vocabulary has 65 tokens, the input is random.
+
+    Raises:
+        TypeError, ValueError: a field has the wrong type or is out of range.
     """
 
     what: str
@@ -61,6 +64,8 @@ class Case:
             raise ValueError(f"what is {self.what!r}; choose training or generation")
         if self.variant not in VARIANTS:
             raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}")
+        for name in ("batch", "tokens", "layers", "width", "heads", "hidden"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 1))
 
     def build(self) -> Callable[[], object]:
         """A function that does it once, on the accelerator if there is one."""
@@ -262,6 +267,8 @@ def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]
     """
     sizes = [name for name in ("batch", "tokens", "layers", "width") if name != over]
     chosen = [result for result in results if result["what"] == what]
+    if not chosen:
+        return {}
     common = statistics.mode(tuple(result[name] for name in sizes) for result in chosen)
     found = {}
     for variant in dict.fromkeys(result["variant"] for result in chosen):

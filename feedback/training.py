@@ -23,7 +23,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from feedback.config import Config
+from feedback.config import Config, is_number, whole_number
 from feedback.data import Characters, Text
 from feedback.language_model import LanguageModel, evaluating
 from feedback.progress import Progress
@@ -31,6 +31,8 @@ from feedback.runs import RunFolder, RunState
 from feedback.tasks import NO_LABEL, Task
 from feedback.timing import device
 from feedback.warm_start import from_parallel
+
+MOST_SEED = 2**64 - 1  # that a torch.Generator takes
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,14 @@ class Settings:
         learning_rate: the highest; it rises over `warm_up` steps and falls as a cosine to a tenth.
         warm_up: steps.
         weight_decay: of AdamW, for matrices and tables only.
-        clip: the longest gradient; a longer one is shortened.
+        clip: the largest L2 norm of the gradient of all parameters; a longer one is shortened.
         evaluate_every: steps between evaluations, each a line in the log.
         checkpoint_every: steps between checkpoints.
         start_length: tokens of the first windows; they double until they are `sequence_length`.
             None: windows are that long from the beginning.
         lengthen_below: lengthen when the mean training loss between two evaluations is below this.
             None: lengthen by step, so that the last half of the steps is at full length.
-        seed: of weights, batches and dropout.
+        seed: of weights, batches and dropout, 0 <= seed < 2^64.
 
     Raises:
         TypeError, ValueError: a field has the wrong type or is out of range.
@@ -77,18 +79,19 @@ class Settings:
             value = getattr(self, name)
             if value is None and name == "start_length":
                 continue
-            if type(value) is not int:
-                raise TypeError(f"{name} is {value!r}; it must be a whole number")
-            if value < low:
-                raise ValueError(f"{name} is {value}; it must be at least {low}")
+            value = whole_number(name, value, low, MOST_SEED if name == "seed" else None)
+            object.__setattr__(self, name, value)  # a plain int, as the run's folder holds it
         for name in ("learning_rate", "clip", "weight_decay", "lengthen_below"):
             value = getattr(self, name)
             if value is None and name == "lengthen_below":
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
+            if not is_number(value):
                 raise TypeError(f"{name} is {value!r}; it must be a number")
             if not (0 < value < math.inf or (value == 0 and name == "weight_decay")):
-                raise ValueError(f"{name} is {value}; it must be above 0")
+                bound = "at least 0" if name == "weight_decay" else "above 0"
+                raise ValueError(f"{name} is {value}; it must be {bound} and finite")
+            if not isinstance(value, (int, float)):
+                object.__setattr__(self, name, float(value))
         if self.start_length is None and self.lengthen_below is not None:
             raise ValueError("lengthen_below needs a start_length from which to lengthen")
         if self.start_length is not None and self.start_length > self.sequence_length:
@@ -162,7 +165,11 @@ def update(
 
 @torch.no_grad()
 def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean loss in nats a label, and the part of the labels that the model finds likeliest."""
+    """Mean loss in nats a label, and the part of the labels that the model finds likeliest.
+
+    Raises:
+        ValueError: there is no label in any batch.
+    """
     loss = right = labelled = 0
     with evaluating(model):
         for inputs, labels in batches:
@@ -172,6 +179,8 @@ def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> 
             loss += F.cross_entropy(logits[there], labels[there], reduction="sum").item()
             right += (logits.argmax(-1) == labels)[there].sum().item()
             labelled += there.sum().item()
+    if not labelled:
+        raise ValueError("there is no label in these batches, hence no mean over labels")
     return loss / labelled, right / labelled
 
 
@@ -186,7 +195,7 @@ def baseline(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
 
 
 def place() -> tuple[int, int]:
-    """Which process this is, and of how many."""
+    """Rank of this process and world size: (0, 1) outside a process group."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1

@@ -45,10 +45,19 @@ def test_refused_with_a_reason(fields, error, reason):
 
 def test_equal_configs_are_equal_however_their_numbers_were_written():
     plain = Config(d_model=256, dropout=0, memory_mixture=(0.5, 0.5, 0, 0, 0))
-    for mixture in ([0.5, 0.5, 0, 0, 0], np.array([0.5, 0.5, 0, 0, 0])):
+    halves = [0.5, 0.5, 0, 0, 0]
+    for mixture in (halves, np.array(halves), np.float32(halves), torch.tensor(halves)):
         written = Config(d_model=np.int64(256), dropout=0.0, memory_mixture=mixture)
         assert written == plain and hash(written) == hash(plain)
         assert json.loads(json.dumps(asdict(written))) == json.loads(json.dumps(asdict(plain)))
+
+
+def test_the_layer_weights_of_a_model_are_a_mixture():
+    model = LanguageModel(Config(d_model=8, heads=2, n_layers=2, d_ff=8, n_tokens=5))
+    config = Config(n_layers=2, memory_mixture=model.layer_weights())
+    assert config.memory_mixture == tuple(model.layer_weights().tolist())
+    with pytest.raises(ValueError, match="'learned' or 3 weights"):
+        Config(n_layers=2, memory_mixture=torch.tensor(1.0))
 
 
 def test_a_model_class_wants_its_own_kind_of_config():

@@ -130,6 +130,13 @@ def test_no_window_to_train_on_shares_a_character_with_what_is_held_out():
         torch.testing.assert_close(inputs + 1, targets)
 
 
+def test_the_last_window_ends_with_the_text_where_float32_rounds_up():
+    text = data.Text(data.Corpus("ab" * 100, ""), 8)
+    N = 2**24 + 3 + 9  # the last window starts at an odd number above 2^24
+    text.validation = torch.zeros(1, dtype=torch.int64).expand(N)  # a single number in memory
+    assert sum(len(inputs) for inputs, _ in text.held_out(8)) == data.HELD_OUT
+
+
 def test_characters_are_read_back_as_they_were_written(tmp_path):
     characters = data.Characters('"\\\n é日')
     characters.save(tmp_path)

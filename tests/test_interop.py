@@ -7,7 +7,7 @@ from helpers import randomize
 from labml_nn.transformers.feed_forward import FeedForward
 from torch import nn
 
-from feedback import FeedbackTransformer, FeedbackTransformerKV, interop
+from feedback import Config, FeedbackTransformer, FeedbackTransformerKV, LanguageModel, interop
 
 SHAPES = [  # d, H, L, F, T, B
     (8, 2, 2, 12, 6, 3),
@@ -96,6 +96,43 @@ def test_rates_and_epsilons_are_taken_over_one_by_one():
     x = torch.randn(2, 4, 8)
     left, right = theirs.eval()(x.transpose(0, 1)).transpose(0, 1), ours.eval()(x)
     torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-5)
+
+
+def test_a_shared_model_has_one_epsilon():
+    theirs = labml_model(shared=True)
+    theirs.layers[1].norm_ff.eps = 1e-2
+    with pytest.raises(ValueError, match="norms differ in eps: 1e-05, 0.01; .* the same"):
+        interop.from_labml(theirs)
+    for layer in theirs.layers:
+        layer.norm_self_attn.eps = layer.norm_ff.eps = 1e-2
+    theirs.norm.eps = 1e-2
+    x = torch.randn(2, 4, 8)
+    left, right = theirs(x.transpose(0, 1)).transpose(0, 1), interop.from_labml(theirs)(x)
+    torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["unshared", "shared"])
+def test_a_copy_serves_in_a_language_model_step_by_step(shared):
+    """It has a config of its own, dropout rates place by place, and norms of different eps."""
+    theirs = randomize(labml_model(shared))
+    if not shared:
+        theirs.layers[1].norm_ff.eps = theirs.norm.eps = 1e-2
+    core = interop.from_labml(theirs)
+    config = Config(core.name, 11, d_model=8, heads=2, n_layers=2, d_ff=12)
+    model = LanguageModel(config).double()
+    model.core = core
+    tokens = torch.randint(0, 11, (2, 5), generator=torch.Generator().manual_seed(0))
+    expected, memory = model(tokens), None
+    with torch.no_grad():
+        for t in range(5):
+            logits, memory = model.step(tokens[:, t], memory)
+            torch.testing.assert_close(logits, expected[:, t])
+        assert model.generate(tokens, 4).shape == (2, 9)
+        core.layers[1].feed_forward.dropout.p = 0.5  # config.dropout is 0
+        first = model.step(tokens[:, 0])[0]
+        assert not torch.equal(model.step(tokens[:, 0])[0], first)
+        core.eval()
+        assert torch.equal(model.step(tokens[:, 0])[0], model.step(tokens[:, 0])[0])
 
 
 def test_every_layer_is_checked():

@@ -24,3 +24,9 @@ def test_the_interval_is_around_the_mean():
 def test_too_few_or_too_many_values_are_refused(values):
     with pytest.raises(ValueError, match=f"there are {len(values)} values"):
         interval(values)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(value):
+    with pytest.raises(ValueError, match="all of them must be finite"):
+        interval([1.0, value])

@@ -3,6 +3,7 @@
 import pickle
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from helpers import randomize
@@ -258,14 +259,26 @@ def test_step_takes_one_token_a_sequence():
         (dict(temperature=float("nan")), "temperature is nan"),
         (dict(top_k=0), r"must be in 1..11"),
         (dict(top_k=12), r"must be in 1..11"),
-        (dict(top_k=2.0), r"must be in 1..11"),
-        (dict(top_k=True), r"must be in 1..11"),
+        (dict(top_k=2.0), "top_k is 2.0; it must be a whole number"),
+        (dict(top_k=True), "top_k is True; it must be a whole number"),
+        (dict(length=True), "length is True; it must be a whole number"),
         (dict(temperature="warm"), "must be a number"),
+        (dict(temperature=True), "must be a number"),
+        (dict(generator=3), "generator is 3; it must be a torch.Generator"),
     ],
 )
-def test_bad_generation_options_are_refused(options, reason):
-    with pytest.raises(ValueError, match=reason):
-        small().generate(some_tokens(), **{"length": 3, **options})
+def test_bad_generation_options_are_refused(options, reason, monkeypatch):
+    model = small()
+    monkeypatch.setattr(model, "forward", lambda *_, **__: pytest.fail("it read the prompt"))
+    for write in (model.generate, model.stream):  # neither waits for the first token
+        with pytest.raises((TypeError, ValueError), match=reason):
+            write(some_tokens(), **{"length": 3, **options})
+
+
+def test_numpys_integers_are_whole_numbers_too():
+    model, tokens = small(), some_tokens(T=3)
+    text = model.generate(tokens, np.int64(4), np.float32(1), top_k=np.int32(1))
+    assert torch.equal(text, model.generate(tokens, 4, top_k=1))
 
 
 def test_a_memory_that_does_not_fit_is_refused():

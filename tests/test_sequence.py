@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_finite_differences(memory_size, past, dropout):
 
 @pytest.mark.parametrize("at_once", [1, 3, sequence.BLOCK])
 @pytest.mark.parametrize("of", ["outputs", "memory", "both"])
-def test_notes_for_any_number_of_steps_pass_the_same_gradients(at_once, of):
+def test_nodes_of_any_number_of_steps_pass_the_same_gradients(at_once, of):
     """Of outputs, or of the memory alone; and a second time from a graph that is kept."""
     shape = BLOCKS[-1]
     model, x = random_model("feedback-kv", shape), random_input(shape)
@@ -153,13 +153,39 @@ def gradients_of(model, tokens):
     return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-def test_autocast_leaves_the_whole_sequence_alone():
-    config = Config(n_tokens=11, d_model=8, heads=2, n_layers=1, d_ff=8)
-    model, tokens = LanguageModel(config), torch.randint(0, 11, (1, 5))
-    plain = model.core(model.embedding(tokens))
+@pytest.mark.parametrize("path", ["stack", "sequence"])
+def test_autocast_leaves_the_steps_alone_on_both_ways(path):
+    model, x = random_model("feedback-kv", TINY, path).float(), random_input(TINY).detach().float()
+    x.requires_grad_()
+
+    def both_ways():
+        y = model(x)
+        return y, torch.autograd.grad(y.sum(), [x, *model.parameters()])
+
+    plain = both_ways()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = model.core(model.embedding(tokens))
+        inside = both_ways()
     torch.testing.assert_close(inside, plain)
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("parallel", None),
+        *(("feedback", path) for path in ("loop", "stack")),
+        *(("feedback-kv", path) for path in ("loop", "stack", "sequence")),
+    ],
+)
+def test_every_path_goes_back_inside_autocast(model, path):
+    config = Config(model, n_tokens=11, d_model=16, heads=2, n_layers=2, d_ff=32, max_distance=6)
+    torch.manual_seed(0)
+    model, tokens = LanguageModel(config, path), torch.randint(0, 11, (2, 9))
+    exact = gradients_of(model, tokens)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = gradients_of(model, tokens)
+    for name, gradient in exact.items():
+        error = (rough[name] - gradient).norm()
+        assert error <= 0.2 * gradient.norm() + 1e-6, name
 
 
 @pytest.mark.parametrize("shape", BLOCKS[:1], ids=shape_name)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from test_language_model import MODELS, small, some_tokens
 
+from feedback.prepared import layer_weights
 from feedback.stepping import Stepper, stepper
 
 every_model = pytest.mark.parametrize("model", MODELS)
@@ -75,7 +76,8 @@ def test_places_are_taken_in_rooms_that_double(model, monkeypatch):
         for t in range(200):
             _, memory = model.step(torch.tensor([t % 11]), memory)
             buffers.add(memory.place[0])
-            assert memory.keys[0].untyped_storage().nbytes() <= 2 * max(16, 2 * t) * memory.nbytes
+            a_step = memory.nbytes / len(memory)
+            assert memory.keys[0].untyped_storage().nbytes() <= max(16, 2 * t) * a_step
     assert len(buffers) == 5
 
 
@@ -126,6 +128,23 @@ def test_inference_mode_steps_and_hands_its_memory_on(model):
         torch.testing.assert_close(logits, outside(tokens)[:, -1])
 
 
+@every_model
+def test_autocast_leaves_prepared_steps_alone(model):
+    model, tokens = small(model).float(), some_tokens(T=6)
+    for prompt in (1, 3):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            assert model.generate(tokens[:, :prompt], 3).shape == (2, prompt + 3)
+    found = []
+    for inside in (False, True):
+        model = small(model.config.model).float()  # prepared anew, inside autocast too
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=inside):
+            memory = None
+            for t in range(6):
+                logits, memory = model.step(tokens[:, t], memory)
+                found.append(logits)
+    torch.testing.assert_close(found[6:], found[:6], rtol=0, atol=0)
+
+
 def test_dropout_falls_on_steps_in_training_only():
     model, token = small(dropout=0.5), torch.tensor([3])
     with torch.no_grad():
@@ -143,3 +162,20 @@ def test_tables_of_distances_are_extended_by_doubling():
     for t in range(20):
         _, memory = ready.step(torch.tensor([t % 11]), memory)
     assert ready.reach == 32  # 4, 8, 16, 32
+    for w, layer in zip(ready.layers, model.core.layers, strict=True):
+        for found, expected in zip(w, layer_weights(layer, 32), strict=True):
+            assert torch.equal(found, expected)
+
+
+@every_model
+def test_a_stream_keeps_the_weights_with_which_it_began(model):
+    model, prompt = small(model), some_tokens(T=2)
+    expected = torch.stack(list(model.stream(prompt, 20, temperature=0)))
+    stream, found = model.stream(prompt, 20, temperature=0), []
+    for token in stream:
+        found.append(token)
+        if len(found) == 2:  # the prompt is read, and the first step is taken
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.neg_()
+    assert torch.equal(torch.stack(found), expected)

@@ -70,6 +70,9 @@ def test_peak_memory_is_that_of_a_fresh_process():
         (["--variants", "fast"], "choose one of parallel"),
         (["--what", "thinking"], "choose training or generation"),
         (["--tokens", "0"], "at least 1"),
+        (["--seconds", "nan"], "nan is not a number above 0 and finite"),
+        (["--seconds", "-1"], "-1.0 is not a number above 0 and finite"),
+        (["--what", "generation", "--variants", "feedback, loop"], "leaves nothing to time"),
         (["--width", "9"], "not divisible"),
         (["--out", "no/such/folder/x.json"], "make it first"),
         (["--out", "."], "name a file"),
@@ -80,6 +83,17 @@ def test_bad_requests_are_refused_before_any_work(words, error, capsys, monkeypa
     with pytest.raises(SystemExit):
         main(["time", *SMALL, *words])
     assert error in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["batch", "tokens", "layers", "width", "heads", "hidden"])
+def test_a_case_has_sizes(size):
+    for value in (0, -1, 2.5, True):
+        with pytest.raises((TypeError, ValueError), match=f"{size} is {value}; it must be"):
+            timing.Case("training", "parallel", **{size: value})
+
+
+def test_nothing_grows_where_nothing_was_timed():
+    assert timing.exponents([], "generation", "tokens") == {}
 
 
 def test_an_interrupted_sweep_keeps_what_was_measured(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -69,13 +70,23 @@ def contents(folder: Path) -> dict[str, str]:
         (dict(clip=math.nan), "clip is nan; it must be above 0"),
         (dict(start_length=200), "start_length 200 is above sequence_length 128"),
         (dict(lengthen_below=1.0), "lengthen_below needs a start_length"),
-        (dict(seed=-1), "seed is -1; it must be at least 0"),
+        (dict(seed=-1), "seed is -1; it must be in 0..18446744073709551615"),
+        (dict(seed=2**64), "seed is 18446744073709551616; it must be in 0..18446744073709551615"),
+        (dict(weight_decay=-1), "weight_decay is -1; it must be at least 0 and finite"),
+        (dict(learning_rate=math.inf), "learning_rate is inf; it must be above 0 and finite"),
         (dict(checkpoint_every=True), "checkpoint_every is True; it must be a whole number"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(field, message):
     with pytest.raises((TypeError, ValueError), match=message.replace("(", r"\(")):
         Settings(**field)
+
+
+def test_settings_are_plain_numbers_however_they_were_written():
+    written = Settings(steps=np.int64(7), seed=np.uint64(2**64 - 1), clip=np.float32(0.5))
+    assert written == Settings(steps=7, seed=2**64 - 1, clip=0.5)
+    assert json.loads(json.dumps(vars(written))) == vars(written)
+    torch.Generator().manual_seed(written.seed)
 
 
 def test_the_learning_rate_rises_then_falls_to_a_tenth():
@@ -152,6 +163,13 @@ def test_evaluation_counts_labelled_places_only_and_leaves_the_model_training():
     loss, accuracy = training.evaluate(model, [(inputs, labels)])
     assert accuracy == pytest.approx(2 / 3) and model.training
     assert loss == pytest.approx((2 * math.log(2) + math.log(4)) / 3)
+
+
+def test_evaluation_without_a_label_is_refused():
+    model, tokens = LanguageModel(replace(CONFIG, n_tokens=3)), torch.tensor([[0, 1]])
+    for batches in ([], [(tokens, torch.full_like(tokens, NO_LABEL))]):
+        with pytest.raises(ValueError, match="no label in these batches"):
+            training.evaluate(model, batches)
 
 
 # What a run leaves behind
@@ -524,6 +542,10 @@ def test_the_command_line_trains_and_writes(tmp_path, capsys):
         (["--corpus", "nowhere.txt"], "there is no file nowhere.txt"),
         (["--heads", "3"], "d_model 128 is not divisible by heads 3"),
         (["--steps", "0"], "steps is 0"),
+        (["--seed", str(2**64)], "seed is 18446744073709551616; it must be in 0..1844"),
+        (["--d-ff", "none"], "invalid int value: 'none'"),
+        (["--memory-size", "all"], "invalid int or none value: 'all'"),
+        (["--task", "parity", "--start-length", "64"], "start_length 64 is above sequence_length"),
         (["--memory-mixture", "0.5", "0.4"], "memory_mixture has 2 weights"),
         (["--memory-mixture", "half"], "could not convert string to float: 'half'"),
         (["--from-parallel", "nowhere"], "nowhere.*missing"),
@@ -531,12 +553,64 @@ def test_the_command_line_trains_and_writes(tmp_path, capsys):
 )
 def test_a_wrong_word_is_an_error_before_anything_is_written(tmp_path, capsys, words, message):
     (tmp_path / "mine.txt").write_text(WORDS * 10)
-    corpus = [] if "--corpus" in words else ["--corpus", str(tmp_path / "mine.txt")]
+    corpus = [] if {"--corpus", "--task"} & {*words} else ["--corpus", str(tmp_path / "mine.txt")]
     with pytest.raises(SystemExit) as stopped:
         main(["train", "--out", str(tmp_path / "run"), *corpus, *words])
     assert stopped.value.code == 2
     assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", (4, 0.3)),
+        ("--start-length none", (None, None)),
+        ("--lengthen-below none", (4, None)),
+        ("--start-length none --lengthen-below none", (None, None)),
+        ("--sequence-length 3", (3, 0.3)),
+        ("--start-length 8 --lengthen-below 0.5", (8, 0.5)),
+    ],
+)
+def test_none_stands_for_none_and_a_tasks_own_start_fits_its_windows(
+    tmp_path, monkeypatch, words, expected
+):
+    asked = []
+    monkeypatch.setattr(training, "train", lambda *given: asked.append(given))
+    words = ["--task", "parity", "--memory-size", "none", *words.split()]
+    main(["train", "--out", str(tmp_path / "run"), *words])
+    config, settings = asked[0][:2]
+    assert (settings.start_length, settings.lengthen_below) == expected
+    assert config.memory_size is None
+
+
+def test_a_stopped_text_ends_without_a_traceback(monkeypatch, capsys):
+    def stopped(*given):
+        yield torch.tensor([0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LanguageModel, "stream", stopped)
+    with pytest.raises(SystemExit, match="Stopped"):
+        main(["generate"])
+    capsys.readouterr()
+
+
+def test_a_reader_that_goes_away_ends_the_text_quietly():
+    words = [sys.executable, "-m", "feedback", "generate", "--length", "3000"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 1
+
+
+def test_a_model_of_a_task_says_why_it_writes_no_text(capsys):
+    for words, message in [
+        (["--model", "s3-parallel"], "s3-parallel was trained on a task and reads no characters"),
+        (["--seed", "-1"], "seed is -1; it must be in 0..18446744073709551615"),
+    ]:
+        with pytest.raises(SystemExit):
+            main(["generate", *words])
+        assert message in capsys.readouterr().err
 
 
 def test_generate_says_what_is_wrong(tmp_path, capsys):
