@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from chromium import ARGUMENTS, find_chromium
-from looking import BOOK, LAPTOP, PHONE, PROJECTOR
+from looking import BOOK, LAPTOP, PHONE, PROJECTOR, come_to_rest
 
 
 def pytest_collection_modifyitems(items):
@@ -150,5 +150,6 @@ def look(request, opened):
     opened.page.set_viewport_size(viewport)
     opened.page.emulate_media(color_scheme=mode)
     opened.page.locator(f"html[data-theme={mode}]").wait_for()
+    come_to_rest(opened.page)
     yield opened.page
     assert (opened.errors, opened.missing, opened.foreign) == ([], [], [])

@@ -34,6 +34,20 @@ def scrolls_sideways(page) -> bool:
     )
 
 
+# A page that got another width or other colours is on its way for a moment.
+AT_REST = """async () => {
+    scrollTo(0, 0); // nothing lies under the header that stays in view
+    const moves = document.getAnimations();
+    const ends = moves.filter((each) => each.effect.getTiming().iterations === 1);
+    await Promise.allSettled(ends.map((each) => each.finished));
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
+
+
+def come_to_rest(page):
+    page.evaluate(AT_REST)
+
+
 def state_of(widget) -> dict:
     return json.loads(widget.locator("script[type='application/json']").text_content())
 

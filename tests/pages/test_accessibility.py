@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE
+from looking import LAPTOP, PAGES, PHONE, come_to_rest
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -32,18 +32,8 @@ BROKEN_RULES = """async ({ tags, only, but }) => {
 }"""
 
 
-# A page that got another width or other colours is on its way for a moment.
-AT_REST = """async () => {
-    scrollTo(0, 0); // nothing lies under the header that stays in view
-    const moves = document.getAnimations();
-    const ends = moves.filter((each) => each.effect.getTiming().iterations === 1);
-    await Promise.allSettled(ends.map((each) => each.finished));
-    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-}"""
-
-
 def broken_rules(page, only=(), but=()) -> list:
-    page.evaluate(AT_REST)
+    come_to_rest(page)
     return page.evaluate(BROKEN_RULES, {"tags": TAGS, "only": list(only), "but": list(but)})
 
 

@@ -75,6 +75,11 @@ def test_time_and_path_follow_mouse_and_keys(look):
         panel.locator(f"[data-token='{start}'][data-layer='0']").click()
         panel.locator(f"[data-token='{end}'][data-layer='2']").click()
         assert_shows(widget, widget_now(widget, time=time + 1, start=start, end=end))
+    assert_readable(widget)
+    grids = [grid.bounding_box() for grid in widget.locator("svg").all()]
+    side_by_side = grids[0]["y"] == grids[1]["y"]
+    assert side_by_side is (look.viewport_size == PROJECTOR)
+    assert all(grid["x"] + grid["width"] <= look.viewport_size["width"] for grid in grids)
 
 
 def test_keys_move_time_to_both_ends(widget):
@@ -124,17 +129,6 @@ def test_a_click_on_a_token_begins_the_path_and_one_on_a_cell_ends_it(widget):
     panel.locator("[data-token='6'][data-layer='2']").click()
     assert_shows(widget, widget_now(widget, start=1, end=6))
     assert widget.get_by_label("Path from token").input_value() == "1"
-
-
-def test_it_can_be_read(look):
-    widget = look.locator(WIDGET).first
-    widget.get_by_label("Path from token").select_option("1")
-    widget.locator("input[type=range]").press("End")
-    assert_readable(widget)
-    grids = [grid.bounding_box() for grid in widget.locator("svg").all()]
-    side_by_side = grids[0]["y"] == grids[1]["y"]
-    assert side_by_side is (look.viewport_size == PROJECTOR)
-    assert all(grid["x"] + grid["width"] <= look.viewport_size["width"] for grid in grids)
 
 
 def test_cells_on_the_path_differ_by_more_than_colour(widget):

@@ -228,6 +228,14 @@ def test_text_weights_and_loss_follow_mouse_and_keys(look, shipped):
     press(widget, "Learned")
     come_to_rest(widget)
     assert text_of(widget) == text
+    prompt = widget.get_by_label("Prompt")
+    prompt.fill("Act 1")  # the longest message that can appear
+    assert_readable(widget)
+    for part in widget.locator("button, select, input, .strip, .cells, .text").all():
+        box = part.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= look.viewport_size["width"]
+        assert box["width"] > 0 and box["height"] > 0
+    prompt.fill("ROMEO:\n")
 
 
 def test_what_is_shown_of_the_last_character_is_what_pytorch_says(widget, shipped):
@@ -440,18 +448,6 @@ def test_it_is_used_by_keyboard_alone(widget, shipped):
     come_to_rest(widget)
     assert shown_weights(widget) == [0, 1, 0, 0, 0]
     assert shown_losses(widget)[1] == f"{twin_loss(shipped, [0, 1, 0, 0, 0]):.2f} nats"
-
-
-def test_it_can_be_read(look):
-    widget = look.locator(WIDGET)
-    prompt = widget.get_by_label("Prompt")
-    prompt.fill("Act 1")  # the longest message that can appear
-    assert_readable(widget)
-    for part in widget.locator("button, select, input, .strip, .cells, .text").all():
-        box = part.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= look.viewport_size["width"]
-        assert box["width"] > 0 and box["height"] > 0
-    prompt.fill("ROMEO:\n")
 
 
 def test_its_weights_travel_in_less_than_one_and_a_half_megabytes(book, shipped, open_page):

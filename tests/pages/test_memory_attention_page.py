@@ -129,6 +129,12 @@ def test_step_and_layer_follow_mouse_and_keys(look, python, traced):
     says(widget, sentence(python, text, 2, 13))
     widget.locator(".column").nth(5).locator(".cell").first.hover()
     assert numbers(widget) == expected(traced(text), text, layer=2, step=13, point=5)
+    assert_readable(widget)
+    box = widget.locator(".memory-attention").bounding_box()
+    for column in widget.locator(".column").all()[::5]:  # in a line that fits
+        place = column.bounding_box()
+        assert place["x"] >= box["x"]
+        assert place["x"] + place["width"] <= box["x"] + box["width"] + 1
 
 
 def test_the_numbers_are_those_of_the_traces(widget, python, traced):
@@ -234,17 +240,6 @@ def test_a_shorter_text_is_asked_from_its_own_last_step(widget, python):
     token(widget, len(long) - 1).click()
     choose(widget, "Text", short)
     says(widget, sentence(python, short, layer=2, step=len(short) - 1))
-
-
-def test_it_can_be_read(look):
-    widget = look.locator(WIDGET)
-    token(widget, 20).click()
-    assert_readable(widget)
-    box = widget.locator(".memory-attention").bounding_box()
-    for column in widget.locator(".column").all()[::5]:  # in a line that fits
-        place = column.bounding_box()
-        assert place["x"] >= box["x"]
-        assert place["x"] + place["width"] <= box["x"] + box["width"] + 1
 
 
 def test_the_lines_follow_the_width(widget):

@@ -106,6 +106,8 @@ def test_axes_and_models_follow_mouse_and_keys(look):
     explorer.variants = TimingExplorer().variants
     assert shown_numbers(widget) == numbers(explorer)
     wait_for_sentence(widget, explorer.describe())
+    for widget in look.locator(WIDGET).all():
+        assert_readable(widget)
 
 
 def test_a_menu_follows_the_arrow_keys(recorded):
@@ -190,8 +192,3 @@ def test_python_and_the_page_say_the_same_of_an_own_run(open_page, both):
         said = visit.page.locator(f"{WIDGET} p").nth(1).text_content()
     assert "This page's run, at 128 tokens: " in said
     wait_for_sentence(both, said)
-
-
-def test_it_can_be_read(look):
-    for widget in look.locator(WIDGET).all():
-        assert_readable(widget)
