@@ -68,13 +68,14 @@ def test_it_begins_where_python_says(widget):
 
 def test_sizes_follow_mouse_and_keys(look):
     widget = look.locator(WIDGET).first
-    exact(widget, "tokens").fill("256")
+    for name in MOST:
+        exact(widget, name).fill(str(state_of(widget)[name]))
     slider(widget, "layers").press("Home")
     slider(widget, "layers").press("ArrowRight")
     assert_shows(widget, layers=2)
     drag(widget, index=0, to=0.9)
     tokens = int(exact(widget, "tokens").input_value())
-    assert tokens > 256
+    assert tokens > state_of(widget)["tokens"]
     assert_shows(widget, layers=2, tokens=tokens)
     for name in MOST:
         slider(widget, name).press("End")  # the widest numbers
