@@ -52,22 +52,26 @@ const quoted = (text) => `\u201c${text.replaceAll("\n", "\u21b5")}\u201d`;
 // ---- settings ----
 
 function promptPart(model, { characters, encode }, { set }) {
-  const input = element("textarea", { rows: 2, spellcheck: false, autocomplete: "off" });
-  input.maxLength = LONGEST;
+  const input = keepKeys(element("textarea", { rows: 2, spellcheck: false, autocomplete: "off" }));
   const refusal = element("p", { className: "refusal", role: "alert" });
-  listen(input, "input", () => {
-    const tokens = encode(input.value);
-    const bad = Array.from(input.value).find((_, i) => tokens[i] === undefined);
-    if (input.value === "") refusal.textContent = "The model needs at least one character.";
-    else if (bad === undefined) refusal.textContent = "";
-    else {
-      const known = characters.map(visible).join("");
-      refusal.textContent = `The model does not know ${quoted(bad)}. It knows ${known}`;
+  // Why the model cannot read a text; "" if it can.
+  const problem = (text) => {
+    const letters = Array.from(text);
+    if (letters.length === 0) return "The model needs at least one character.";
+    if (letters.length > LONGEST) {
+      return `A prompt may have ${LONGEST} characters here, and this one has ${letters.length}.`;
     }
+    const tokens = encode(text);
+    const bad = letters.find((_, i) => tokens[i] === undefined);
+    if (bad === undefined) return "";
+    return `The model does not know ${quoted(bad)}. It knows ${characters.map(visible).join("")}`;
+  };
+  listen(input, "input", () => {
+    refusal.textContent = problem(input.value);
     input.ariaInvalid = String(refusal.textContent !== "");
     if (refusal.textContent === "") set("prompt", input.value);
   });
-  const label = element("label", { className: "prompt" }, "Prompt ", keepKeys(input));
+  const label = element("label", { className: "prompt" }, "Prompt ", input);
   return {
     node: element("div", {}, label, refusal),
     showSettings() {

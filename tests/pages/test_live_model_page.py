@@ -417,7 +417,12 @@ def test_a_prompt_of_the_readers_own(widget, shipped):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "message"), [("Act 1", "does not know “1”"), ("", "needs at least one character")]
+    ("prompt", "message"),
+    [
+        ("Act 1", "does not know “1”"),
+        ("", "needs at least one character"),
+        ("A" * 1001, "may have 1000 characters here, and this one has 1001"),
+    ],
 )
 def test_a_prompt_that_it_cannot_read_is_refused_and_the_text_stays(widget, prompt, message):
     widget.get_by_role("textbox", name="Prompt").fill(prompt)
