@@ -100,6 +100,15 @@ def generation(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
     return lambda: model.generate(prompt, T)
 
 
+def instructions() -> str:
+    """The instruction set that torch computes with, and the cap on oneDNN's where one is set.
+
+    Another set rounds otherwise, so that the same seed is another training run.
+    """
+    used, cap = torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return used if cap is None else f"{used}, oneDNN at most {cap}"
+
+
 def machine() -> dict[str, str | int]:
     """What the numbers were measured on."""
     name = platform.processor() or platform.machine()
@@ -109,6 +118,7 @@ def machine() -> dict[str, str | int]:
         name = named[0].partition(":")[2].strip() if named else name
     return {
         "processor": name,
+        "instructions": instructions(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,

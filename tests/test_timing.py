@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -17,7 +20,7 @@ def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
     sizes = ["--tokens", "2", "4", "--layers", "1", "2", "--batch", "1", "--base", "2", "2", "1"]
     main(["time", *SMALL, *sizes, "--out", str(out)])
     found, said = json.loads(out.read_text()), capsys.readouterr().out
-    for key in ("processor", "cores", "threads", "torch", "date"):
+    for key in ("processor", "instructions", "cores", "threads", "torch", "date"):
         assert found["machine"][key]
     training = [result for result in found["results"] if result["what"] == "training"]
     assert {result["variant"] for result in training} == set(timing.VARIANTS)
@@ -28,6 +31,14 @@ def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
         assert result["peak_bytes"] is None  # it was not asked for
         assert result["variant"] in said
     assert "training, feedback-kv: time grows as tokens to the power" in said
+
+
+def test_a_machine_names_the_instructions_that_torch_was_told_to_use():
+    capped = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+    ask = "from feedback import timing; print(timing.machine()['instructions'])"
+    command = [sys.executable, "-c", ask]
+    said = subprocess.run(command, env=os.environ | capped, capture_output=True, text=True)
+    assert said.stdout == "DEFAULT, oneDNN at most SSE41\n"
 
 
 def test_turns_go_round_and_every_function_is_warm():
