@@ -40,6 +40,8 @@ class RunState:
         step, tokens: done and seen so far.
         length: of the windows of the next step.
         losses, counted: sum and number of training losses since the last evaluation.
+        recent: sum of the training losses since the last look at them, where there are looks.
+        untrained: mean of the training losses up to the first look.
         best: the lowest validation loss so far.
         log: one dict an evaluation.
     """
@@ -49,6 +51,8 @@ class RunState:
     tokens: int = 0
     losses: float = 0.0
     counted: int = 0
+    recent: float = 0.0
+    untrained: float | None = None
     best: float | None = None
     log: list[dict] = field(default_factory=list)
 

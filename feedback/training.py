@@ -33,6 +33,7 @@ from feedback.timing import device
 from feedback.warm_start import from_parallel
 
 MOST_SEED = 2**64 - 1  # that a torch.Generator takes
+COLLAPSED = 0.9  # of the untrained loss: a loss above it has nothing left of what was learned
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class Settings:
         checkpoint_every: steps between checkpoints.
         start_length: tokens of the first windows; they double until they are `sequence_length`.
             None: windows are that long from the beginning.
-        lengthen_below: lengthen when the mean training loss between two evaluations is below this.
+        lengthen_below: lengthen when the mean training loss between two looks at it is below this.
             None: lengthen by step, so that the last half of the steps is at full length.
+        lengthen_every: steps between two looks; a length at which the loss collapses is left again
+            for half of it, see `length_after`. None: look at evaluations, and never go back.
         seed: of weights, batches and dropout, 0 <= seed < 2^64.
 
     Raises:
@@ -70,14 +73,16 @@ class Settings:
     checkpoint_every: int = 100
     start_length: int | None = None
     lengthen_below: float | None = None
+    lengthen_every: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         least = dict.fromkeys(("steps", "batch_size", "evaluate_every", "checkpoint_every"), 1)
         least |= {"sequence_length": 2, "start_length": 2, "warm_up": 0, "seed": 0}
+        least |= {"lengthen_every": 1}
         for name, low in least.items():
             value = getattr(self, name)
-            if value is None and name == "start_length":
+            if value is None and name in ("start_length", "lengthen_every"):
                 continue
             value = whole_number(name, value, low, MOST_SEED if name == "seed" else None)
             object.__setattr__(self, name, value)  # a plain int, as the run's folder holds it
@@ -94,6 +99,8 @@ class Settings:
                 object.__setattr__(self, name, float(value))
         if self.start_length is None and self.lengthen_below is not None:
             raise ValueError("lengthen_below needs a start_length from which to lengthen")
+        if self.lengthen_below is None and self.lengthen_every is not None:
+            raise ValueError("lengthen_every needs a lengthen_below, the loss at which to lengthen")
         if self.start_length is not None and self.start_length > self.sequence_length:
             raise ValueError(
                 f"start_length {self.start_length} is above sequence_length {self.sequence_length}"
@@ -118,6 +125,24 @@ def length_at(step: int, settings: Settings) -> int:
         lengths.append(min(2 * lengths[-1], settings.sequence_length))
     stage = 2 * (step - 1) * (len(lengths) - 1) // settings.steps
     return lengths[min(stage, len(lengths) - 1)]
+
+
+def length_after(length: int, loss: float, untrained: float, settings: Settings) -> int:
+    """The length that follows a look at the training loss, where lengths follow the loss.
+
+    Rows that have become easy are followed by longer ones. Longer rows can destroy what was
+    learned; rows half as long bring it back.
+
+    Args:
+        length: of the windows so far.
+        loss: its mean since the last look.
+        untrained: its mean up to the first look, with which a model has learned next to nothing.
+    """
+    if loss < settings.lengthen_below:
+        return min(2 * length, settings.sequence_length)
+    if loss > COLLAPSED * untrained:
+        return max(length // 2, settings.start_length)
+    return length
 
 
 def tokens_to_come(settings: Settings) -> int:
@@ -332,6 +357,7 @@ class Training:
         settings, step = self.settings, state.step
         loss = self.step(state, model)
         progress.show(step, training=loss)
+        self.look(state, loss)
         evaluate_now = step % settings.evaluate_every == 0 or step == settings.steps
         save_now = step % settings.checkpoint_every == 0 or step == settings.steps
         if self.first and (evaluate_now or save_now):
@@ -366,6 +392,18 @@ class Training:
         self.processor_seconds += time.process_time() - processor
         return loss
 
+    def look(self, state: RunState, loss: float) -> None:
+        """Choose the next length by the mean loss, where it is time and lengths follow the loss."""
+        settings = self.settings
+        if settings.lengthen_every is None:
+            return
+        state.recent += loss
+        if state.step % settings.lengthen_every == 0:
+            mean, state.recent = state.recent / settings.lengthen_every, 0.0
+            if state.untrained is None:
+                state.untrained = mean
+            state.length = length_after(state.length, mean, state.untrained, settings)
+
     def note_time(self, step: int) -> None:
         """Add how long training has taken, evaluations and checkpoints left out, to times.jsonl."""
         line = {"step": step, "seconds": round(self.seconds, 3)}
@@ -390,7 +428,8 @@ class Training:
             if state.best is None or loss < state.best:
                 state.best = loss
                 self.folder.save_best(self.model)
-        if settings.lengthen_below is not None and training_loss is not None:
+        looks_here = settings.lengthen_below is not None and settings.lengthen_every is None
+        if looks_here and training_loss is not None:
             if training_loss < settings.lengthen_below:
                 state.length = min(2 * state.length, settings.sequence_length)
 

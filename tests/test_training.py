@@ -70,6 +70,11 @@ def contents(folder: Path) -> dict[str, str]:
         (dict(clip=math.nan), "clip is nan; it must be above 0"),
         (dict(start_length=200), "start_length 200 is above sequence_length 128"),
         (dict(lengthen_below=1.0), "lengthen_below needs a start_length"),
+        (dict(start_length=2, lengthen_every=5), "lengthen_every needs a lengthen_below"),
+        (
+            dict(start_length=2, lengthen_below=1.0, lengthen_every=0),
+            "lengthen_every is 0; it must be at least 1",
+        ),
         (dict(seed=-1), "seed is -1; it must be in 0..18446744073709551615"),
         (dict(seed=2**64), "seed is 18446744073709551616; it must be in 0..18446744073709551615"),
         (dict(weight_decay=-1), "weight_decay is -1; it must be at least 0 and finite"),
@@ -119,6 +124,41 @@ def test_lengths_that_follow_the_loss_wait_for_it(tmp_path):
     always = run(tmp_path / "always", replace(settings, lengthen_below=99.0))
     assert never[-1]["tokens"] == 4 * 6 * 2
     assert always[-1]["tokens"] == 4 * (2 + 4 + 8 + 8 + 8 + 8)
+
+
+def lengths_of(tmp_path, monkeypatch, losses: list[float], **changes) -> list[int]:
+    """The length of the windows of each step of a run whose updates return these losses."""
+    lengths, told = [], iter(losses)
+
+    def update(model, optimizer, inputs, labels, clip):
+        lengths.append(inputs.shape[1])
+        return next(told)
+
+    monkeypatch.setattr(training, "update", update)
+    settings = dict(steps=len(losses), start_length=2, lengthen_below=1.0, **changes)
+    run(tmp_path / "lengths", replace(SETTINGS, **settings))
+    return lengths
+
+
+def test_lengths_are_looked_at_apart_from_evaluations(tmp_path, monkeypatch):
+    losses = [0.5] * 6
+    found = lengths_of(tmp_path, monkeypatch, losses, lengthen_every=2, evaluate_every=5)
+    assert found == [2, 2, 4, 4, 8, 8]
+
+
+def test_a_length_at_which_the_loss_collapses_is_left_again(tmp_path, monkeypatch):
+    """3 nats at first, learned, 8 tokens are too much, twice; then they are not."""
+    looks = [3.0, 0.5, 0.5, 2.9, 0.5, 2.0, 2.9, 3.5, 9.0, 0.5, 0.5, 0.5]
+    found = lengths_of(tmp_path, monkeypatch, looks, lengthen_every=1, evaluate_every=3)
+    assert found == [2, 2, 4, 8, 4, 8, 8, 4, 2, 2, 4, 8]
+
+
+def test_without_a_setting_of_their_own_looks_are_evaluations_and_none_goes_back(
+    tmp_path, monkeypatch
+):
+    losses = [3.0, 0.5, 0.5, 0.5, 0.5, 9.0, 9.0, 9.0]
+    found = lengths_of(tmp_path, monkeypatch, losses, evaluate_every=2)
+    assert found == [2, 2, 2, 2, 4, 4, 4, 4]
 
 
 # A step
@@ -236,13 +276,13 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoint(tmp_pa
 
 
 @pytest.mark.parametrize("checkpoint_every", [1, 2, 4, 5])
-@pytest.mark.parametrize("lengthen_below", [None, 3.5])
+@pytest.mark.parametrize(
+    "lengths", [{}, dict(lengthen_below=3.5), dict(lengthen_below=3.5, lengthen_every=3)]
+)
 def test_stopped_after_any_step_a_run_ends_as_if_it_had_not_been(
-    tmp_path, monkeypatch, checkpoint_every, lengthen_below
+    tmp_path, monkeypatch, checkpoint_every, lengths
 ):
-    settings = replace(
-        SETTINGS, checkpoint_every=checkpoint_every, start_length=2, lengthen_below=lengthen_below
-    )
+    settings = replace(SETTINGS, checkpoint_every=checkpoint_every, start_length=2, **lengths)
     run(tmp_path / "whole", settings)
     step = training.update
     for last in range(1, settings.steps + 1):
