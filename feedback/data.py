@@ -204,7 +204,8 @@ class Text:
         length: of the longest window, T.
 
     Attributes:
-        corpus, characters: what was given, and its vocabulary.
+        corpus, length: what was given.
+        characters: the vocabulary.
         train, validation: (N,) int64.
         n_tokens: size V of the vocabulary.
 
@@ -213,7 +214,7 @@ class Text:
     """
 
     def __init__(self, corpus: Corpus, length: int):
-        self.corpus = corpus
+        self.corpus, self.length = corpus, length
         self.characters = Characters(corpus.text)
         self.train, self.validation = split(self.characters.encode(corpus.text))
         self.n_tokens = len(self.characters)

@@ -1,4 +1,4 @@
-"""How sure a mean over seeds is.
+"""How sure a mean over seeds is, and how sure a share.
 
 Built in chapter 11.
 """
@@ -29,3 +29,19 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     middle = statistics.mean(values)
     half = T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
     return middle, middle - half, middle + half
+
+
+def wilson(held: int, done: int) -> tuple[float, float]:
+    """The two ends of the 95 % interval of a share, where `held` of `done` tries held.
+
+    It stays within 0 and 1 and has a width even where all or none held (Wilson 1927).
+
+    Raises:
+        ValueError: nothing was tried, or more held than were tried.
+    """
+    if not 0 <= held <= done or done == 0:
+        raise ValueError(f"{held} of {done} is no share")
+    z, share = statistics.NormalDist().inv_cdf(0.975), held / done
+    middle = (share + z**2 / (2 * done)) / (1 + z**2 / done)
+    half = z * math.sqrt(share * (1 - share) / done + z**2 / (4 * done**2)) / (1 + z**2 / done)
+    return middle - half, middle + half
