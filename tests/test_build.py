@@ -181,7 +181,7 @@ def test_the_page_of_runs_says_how_far_each_chapter_ran_and_on_what(built):
 
     page, machine = text_of(built.folder, "runs"), timing.machine()
     assert re.search(r"1 · Whole \d+\.\d \d{4}-\d\d-\d\d to its end", page)
-    assert re.search(r"2 · Wrong \d+\.\d \d{4}-\d\d-\d\d stopped at 02-wrong\[2\]", page)
+    assert re.search(r"2 · Wrong \d+\.\d \d{4}-\d\d-\d\d stopped at \[2\]", page)
     assert f"processor {machine['processor']} " in page
     assert f"torch computes with {machine['instructions']} " in page
 
@@ -221,7 +221,7 @@ def test_a_mended_book_is_built_and_what_ran_elsewhere_is_marked(built):
     assert "not run" not in run.errors + text_of(folder, "notebooks/02-wrong")
     assert not list(folder.glob("_build/html/reports/**/*.log"))
     page = text_of(folder, "runs")
-    assert re.search(r"1 · Cached \d+\.\d \d{4}-\d\d-\d\d \* to its end", page)
+    assert re.search(r"1 · Cached \d+\.\d \d{4}-\d\d-\d\d\* to its end", page)
     assert re.search(r"2 · Mended \d+\.\d \d{4}-\d\d-\d\d to its end", page)
     assert "* Elsewhere: processor An abacus, instruction set" in page
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from docutils import nodes
-from execution import runs, stopped, where
+from execution import runs, stopped
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
@@ -64,29 +64,28 @@ def fill_in(app, doctree, docname):
 
 
 def chapters(app, page: str) -> list[nodes.Node]:
-    """One row for each page with cells."""
+    """One row for each page with cells; a star on the day leads to where else it ran."""
     here, known = without_date(timing.machine()), runs(app.env)
-    elsewhere: list[dict] = []
-    rows = []
+    elsewhere, rows = [here], []
     for name, data in known.items():
         machine = (data.get("run") or {}).get("machine")
         day = machine["date"] if machine else day_of(data["mtime"])
-        mark = ""
-        if machine and without_date(machine) != here:
-            if without_date(machine) not in elsewhere:
-                elsewhere.append(without_date(machine))
-            mark = " " + "*" * (1 + elsewhere.index(without_date(machine)))
-        result = "to its end" if data["succeeded"] else f"stopped at {stop_of(name, data)}"
-        rows.append([link(app, page, name), f"{data['runtime']:.1f}", day + mark, result])
+        ran_on = machine and without_date(machine)
+        if ran_on not in elsewhere:
+            elsewhere.append(ran_on)
+        stars = "*" * elsewhere.index(ran_on)
+        how_far = "to its end" if data["succeeded"] else stop_of(data)
+        rows.append([link(app, page, name), f"{data['runtime']:.1f}", day + stars, how_far])
     together = sum(data["runtime"] for data in known.values())
-    found = [
+    return [
         nodes.paragraph(text=f"Together they took {duration(together)}."),
-        table(["page", "seconds", "run on", "how far"], rows, numbers=[1]),
+        table(["page", "seconds", "run on", "how far"], rows, numbers=[1, 2]),
+        *(
+            nodes.paragraph(text=f"{'*' * count} {described(machine)}.")
+            for count, machine in enumerate(elsewhere)
+            if count
+        ),
     ]
-    for index, machine in enumerate(elsewhere):
-        named = ", ".join(f"{FIELDS[field]} {machine[field]}" for field in FIELDS)
-        found.append(nodes.paragraph(text=f"{'*' * (index + 1)} Elsewhere: {named}."))
-    return found
 
 
 def built_on(app, page: str) -> list[nodes.Node]:
@@ -148,8 +147,16 @@ TABLES = {
 # How things are written
 
 
-def stop_of(name: str, data: dict) -> str:
-    return where(name.rpartition("/")[2], stopped(data))
+def stop_of(data: dict) -> str:
+    cell = stopped(data)["cell"]
+    return "to no cell" if cell is None else f"stopped at [{cell}]"
+
+
+def described(machine: dict | None) -> str:
+    """Another machine than that of this build."""
+    if machine is None:
+        return "On which machine was not noted"
+    return "Elsewhere: " + ", ".join(f"{FIELDS[field]} {machine[field]}" for field in FIELDS)
 
 
 def without_date(machine: dict) -> dict:
@@ -182,7 +189,7 @@ def table(
     numbers: Sequence[int] = (),
     classes: Sequence[str] = (),
 ) -> nodes.table:
-    """A table whose columns `numbers` stand to the right; the theme lets a wide one scroll."""
+    """A table with `numbers` to the right, each on one line; the theme lets a wide one scroll."""
     group = nodes.tgroup("", cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
     for part, lines in ((nodes.thead(), [head]), (nodes.tbody(), rows)):
