@@ -158,7 +158,7 @@ def test_a_broken_page_says_where_it_stopped_and_shows_what_ran(built):
     wrong = text_of(built.folder, "notebooks/02-wrong")
     assert (
         "2 · Wrong# This page was not run to its end When the book was built, the run stopped at "
-        "02-wrong[2], the cell that begins with # A comment. What the cells after it should give "
+        "02-wrong[2], the cell that begins with # A comment. What all later cells should give "
         "is missing. ValueError: one two three ..."
     ) in wrong
     assert "as far as it goes" in wrong

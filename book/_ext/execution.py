@@ -59,16 +59,16 @@ def run_as_far_as_it_goes(notebook, **settings) -> ExecutionResult:
     except Exception as error:
         seconds = time.perf_counter() - begin
         result = ExecutionResult(notebook, settings["cwd"], seconds, error, traceback.format_exc())
-    stopped = None
+    stop = None
     if result.err is not None:
         cell = notebook.cells[started[-1]] if started else {}
-        stopped = {
+        stop = {
             "cell": started[-1] if started else None,
             "id": cell.get("id"),
             "line": first_line(cell.get("source", "")),
             "error": error_lines(result.err),
         }
-    notebook.metadata[KEY] = {"machine": timing.machine(), "stopped": stopped}
+    notebook.metadata[KEY] = {"machine": timing.machine(), "stopped": stop}
     return result
 
 
@@ -178,7 +178,7 @@ def say_where_it_stopped(app, doctree):
     text = nodes.paragraph("", "When the book was built, the run stopped at ", place)
     if stop["line"]:
         text += [nodes.Text(", the cell that begins with "), nodes.literal(text=stop["line"])]
-    text += nodes.Text(". What the cells after it should give is missing.")
+    text += nodes.Text(". What all later cells should give is missing.")
     error = "\n".join(stop["error"])
     box += [text, nodes.literal_block(error, error, language="text")]
     title = next(doctree.findall(nodes.title), None)

@@ -30,7 +30,9 @@ def last_words(found: dict, index: Path) -> str:
     chapters = "1 chapter was" if len(broken) == 1 else f"{len(broken)} chapters were"
     lines = [f"{chapters} not run to the end.", ""]
     for chapter in broken:
-        named = f" ({chapter['id']})" if chapter["id"] else ""
+        # The cells of a page of text get other ids each time it is read.
+        is_notebook = chapter["file"].endswith(".ipynb")
+        named = f" ({chapter['id']})" if chapter["id"] and is_notebook else ""
         first = f": {chapter['line']}" if chapter["line"] else ""
         lines += [
             f"{chapter['title']}, {chapter['file']}",
