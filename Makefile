@@ -17,8 +17,7 @@ $(READY): requirements.txt tests/labml.txt pyproject.toml
 	@touch $@
 
 book: $(READY) ## execute every notebook and build the HTML book
-	$(BIN)jupyter-book build . -W --keep-going -n
-	@echo "The book is built: open $(CURDIR)/_build/html/index.html in a browser."
+	$(BIN)python book/tools/build.py
 
 test: book ## build the book, then run every test
 	$(BIN)ruff check .

@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "feedback"
 WIDGETS = PACKAGE / "widgets"
+# What `make shake` counted. Only the page of recorded runs reads it, and that is no notebook.
+SHAKEN = PACKAGE / "results" / "live.json"
 
 sys.path.insert(0, str(ROOT))
 os.environ["FEEDBACK_BOOK_STATIC"] = "1"  # inherited by the kernels that this build starts
@@ -86,15 +88,17 @@ def configure(app, config):
     # needs, MathML beside each formula, does not depend on the menu.
     config.mathjax3_config = {"options": {"enableMenu": False}}
     # jupyter-cache knows a notebook by its cells alone, so each state of the package has a cache.
-    config.nb_execution_cache_path = str(ROOT / "_build" / f".jupyter_cache-{package_hash()}")
+    config.nb_execution_cache_path = str(
+        Path(app.srcdir, "_build", f".jupyter_cache-{package_hash()}")
+    )
 
 
 def package_hash() -> str:
-    """A name for the state of all that a notebook can read from the package, and for its corpus."""
+    """A name for the state of all that a notebook reads from the package, and for its corpus."""
     digest = hashlib.sha256(os.environ.get("FEEDBACK_DATA", "").encode())
     for path in sorted(PACKAGE.rglob("*")):
         # Pages load JavaScript and CSS by name; a notebook's output does not depend on them.
-        if path.is_file() and path.suffix not in {".js", ".css", ".pyc"}:
+        if path.is_file() and path != SHAKEN and path.suffix not in {".js", ".css", ".pyc"}:
             digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
