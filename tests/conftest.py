@@ -1,5 +1,6 @@
 """Let the tests import their own helpers, from whichever folder of tests they stand in."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,3 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("helpers", "looking")  # their assertions say what was found
+
+# Before torch is imported, and for the processes that tests start: their small products gain
+# nothing from threads, which on a busy machine wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
