@@ -28,7 +28,7 @@ test: book ## build the book, then run every test
 check: $(READY) ## lint, and the tests that need neither the built book nor a browser
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
-	$(BIN)pytest -q -rs -m "not book"
+	$(BIN)pytest -q -rs -m "not book and not slow"
 
 serve: book ## show the built book on http://localhost:8000
 	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
