@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve screenshots lab cells bench bench-widgets results repository colab clean
+.PHONY: help book test check serve screenshots lab cells bench bench-widgets results repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ test: book ## build the book, then run every test
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
 	$(BIN)pytest -q -rs
+
+check: $(READY) ## lint, and the tests that need neither the built book nor a browser
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+	$(BIN)pytest -q -rs -m "not book and not slow"
 
 serve: book ## show the built book on http://localhost:8000
 	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html

@@ -73,25 +73,31 @@ def carry_out(run: Run) -> None:
         train(run.config, run.settings, text, run.folder, run.parallel)
 
 
-def carry_out_all(runs: dict[str, Run]) -> None:
-    """Train those that are not trained yet, and say each one's name as it is done."""
-    due = {run: name for name, run in runs.items() if not finished(run)}
+@contextlib.contextmanager
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """As many as there are cores, started when first needed; a stop leaves no run waiting."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(carry_out, run): run for run in due}
         try:
-            for number, done in enumerate(as_completed(waiting), start=1):
-                done.result()
-                run = waiting[done]
-                last = log(run)[-1]
-                print(
-                    f"{number:3d} of {len(due)}  {due[run]}: validation loss "
-                    f"{last['validation_loss']:.3f}, accuracy {last['accuracy']:.3f}, "
-                    f"{seconds(run)[-1]:.0f} s",
-                    flush=True,
-                )
+            yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def carry_out_all(runs: dict[str, Run], pool: ProcessPoolExecutor) -> None:
+    """Train those that are not trained yet, and say each one's name as it is done."""
+    due = {run: name for name, run in runs.items() if not finished(run)}
+    waiting = {pool.submit(carry_out, run): run for run in due}
+    for number, done in enumerate(as_completed(waiting), start=1):
+        done.result()
+        run = waiting[done]
+        last = log(run)[-1]
+        print(
+            f"{number:3d} of {len(due)}  {due[run]}: validation loss "
+            f"{last['validation_loss']:.3f}, accuracy {last['accuracy']:.3f}, "
+            f"{seconds(run)[-1]:.0f} s",
+            flush=True,
+        )
 
 
 def read_lines(file: Path) -> list[dict]:
@@ -126,6 +132,11 @@ def by_stages(experiment: Experiment) -> Iterator[list[Variant]]:
 
 def record(name: str, experiment: Experiment) -> dict:
     """Search, train, and collect what is to be recorded."""
+    with processes() as pool:
+        return search_and_train(name, experiment, pool)
+
+
+def search_and_train(name: str, experiment: Experiment, pool: ProcessPoolExecutor) -> dict:
     chosen: dict[str, dict] = {}
     rows = []
 
@@ -147,7 +158,8 @@ def record(name: str, experiment: Experiment) -> dict:
                 f"{v.name}, search {number}": run
                 for v in variants
                 for number, run in enumerate(tried[v.name], start=1)
-            }
+            },
+            pool,
         )
         ends = {name: [log(run)[-1]["validation_loss"] for run in tried[name]] for name in tried}
         chosen |= {
@@ -157,7 +169,8 @@ def record(name: str, experiment: Experiment) -> dict:
             v.name: [run_of(v, chosen[v.name], seed) for seed in experiment.seeds] for v in variants
         }
         carry_out_all(
-            {f"{v.name}, seed {run.settings.seed}": run for v in variants for run in runs[v.name]}
+            {f"{v.name}, seed {run.settings.seed}": run for v in variants for run in runs[v.name]},
+            pool,
         )
         for v in variants:
             rows.append(

@@ -15,17 +15,24 @@ import sync  # noqa: E402
 ADDRESS = "https://github.com/some-one/feedback_book.v2"
 
 
-@pytest.fixture
-def tree(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def without_address(tmp_path_factory) -> Path:
     """What the tool reads and writes, brought to the state without an address."""
+    root = tmp_path_factory.mktemp("tree")
     names = ["_config.yml", "_toc.yml", "README.md", "CITATION.cff", "pyproject.toml"]
     for path in [*map(ROOT.joinpath, names), *ROOT.glob("notebooks/*.ipynb")]:
-        (tmp_path / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
-        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+        (root / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, root / path.relative_to(ROOT))
     for folder in ("book", "feedback"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__*__"))
-    assert sync.main(["--repository", ""], tmp_path) == 0
-    return tmp_path
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__*__"))
+    assert sync.main(["--repository", ""], root) == 0
+    return root
+
+
+@pytest.fixture
+def tree(without_address, tmp_path) -> Path:
+    """A copy of that for one test."""
+    return shutil.copytree(without_address, tmp_path / "tree")
 
 
 def contents(root: Path) -> dict[Path, bytes]:

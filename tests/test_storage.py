@@ -6,9 +6,8 @@ import json
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,31 +170,26 @@ def test_saved_files_can_be_read_by_whom_the_umask_allows(tmp_path):
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o640}
 
 
-SAVE_FOREVER = """
-import sys, torch
-sys.path.insert(0, sys.argv[2])
-from test_storage import model_of
-models = [model_of(1), model_of(2)]
-print("ready", flush=True)
-while True:
-    for model in models:
-        model.save(sys.argv[1])
-"""
+def save_forever(models, folder, ready):
+    ready.set()
+    while True:
+        for model in models:
+            model.save(folder)
 
 
 def test_a_killed_process_leaves_a_readable_model(tmp_path):
     first, second = model_of(1), model_of(2)
     first.save(tmp_path)
+    processes = get_context("fork")  # which does not import torch anew
     for kill in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVE_FOREVER, str(tmp_path), str(Path(__file__).parent)],
-            stdout=subprocess.PIPE,
-        )
-        process.stdout.readline()
+        ready = processes.Event()
+        process = processes.Process(target=save_forever, args=([first, second], tmp_path, ready))
+        process.start()
+        assert ready.wait(60)
         time.sleep(0.05 + 0.0137 * kill)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         loaded = LanguageModel.load(tmp_path)
         assert same(loaded, first) or same(loaded, second)
 

@@ -1,20 +1,32 @@
 """The built book, served on this machine and opened in a Chromium that reaches nothing else."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 
 import pytest
 from chromium import ARGUMENTS, find_chromium
-from looking import BOOK, LAPTOP, PHONE, PROJECTOR, come_to_rest
+from looking import (
+    BOOK,
+    FORGET,
+    KEEP_WHAT_STARTS_WIDGETS,
+    LAPTOP,
+    PHONE,
+    PROJECTOR,
+    come_to_rest,
+    start_widgets,
+)
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs a browser where there is none, and say what to install."""
+    """Mark what stands in this folder, and skip what needs a browser where there is none."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("book")
     if find_chromium() is None:
         skip = pytest.mark.skip("no Chromium found; on Debian: apt-get install chromium")
         for item in items:
@@ -30,6 +42,12 @@ def book() -> Path:
 
 
 class SilentHandler(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path != "/favicon.ico":  # which no page names: a browser asks every server for it
+            return super().do_GET()
+        self.send_response(204)
+        self.end_headers()
+
     def log_message(self, *arguments):
         pass
 
@@ -63,9 +81,51 @@ class Visit:
     errors: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    def note(self, is_local):
+        """Note from here on what the page does. Nothing is held up: Chromium finds no one else."""
 
-ALL_WIDGETS_ARE_DONE = """() =>
-    [...document.querySelectorAll(".feedback-widget")].every((place) => place.dataset.state)"""
+        def note_request(request):
+            if is_local(request.url):
+                self.loaded.add(request.url.partition("?")[0])
+            else:
+                self.foreign.append(request.url)
+
+        def note_failed_request(request):
+            if is_local(request.url):
+                self.missing.append(request.url)
+
+        def note_response(response):
+            if response.status >= 400:
+                self.missing.append(response.url)
+
+        def note_console(message):
+            if message.type == "error":
+                self.errors.append(message.text)
+
+        self.page.on("request", note_request)
+        self.page.on("requestfailed", note_failed_request)
+        self.page.on("response", note_response)
+        self.page.on("console", note_console)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def begin_again(self):
+        """As when it was opened: its widgets, its size and colours, and no answer kept."""
+        self.page.set_viewport_size(LAPTOP)
+        self.page.emulate_media(media="screen", color_scheme="light")
+        self.page.locator("html[data-theme=light]").wait_for()
+        self.page.evaluate(FORGET)
+        start_widgets(self.page)
+
+    def assert_nothing_went_wrong(self):
+        """Since it was opened, or since this was asked last."""
+        wrong = {name: [*getattr(self, name)] for name in ("errors", "missing", "foreign")}
+        for name in wrong:
+            getattr(self, name).clear()
+        assert wrong == {"errors": [], "missing": [], "foreign": []}
+
+
+def answer_with(script: str):
+    return lambda route: route.fulfill(body=script, content_type="text/javascript")
 
 
 @pytest.fixture(scope="session")
@@ -78,50 +138,28 @@ def open_page(browser, addresses):
     @contextmanager
     def open_page(name: str, scheme: str = "http", instead: dict | None = None, **settings):
         """`instead` maps part of a URL to the script to answer; `settings` go to the browser."""
-        context = browser.new_context(**settings)
-        visit = Visit(context.new_page())
-
-        def answer(route):
-            url = route.request.url
-            script = next((text for part, text in (instead or {}).items() if part in url), None)
-            if not is_local(url):
-                visit.foreign.append(url)
-                route.abort()
-            elif script is not None:
-                route.fulfill(body=script, content_type="text/javascript")
-            else:
-                visit.loaded.add(url.partition("?")[0])
-                route.continue_()
-
-        def note_failed_request(request):
-            if is_local(request.url):
-                visit.missing.append(request.url)
-
-        def note_bad_response(response):
-            if response.status >= 400:
-                visit.missing.append(response.url)
-
-        def note_console(message):
-            if message.type == "error":
-                visit.errors.append(message.text)
-
-        page = visit.page
-        page.route("**/*", answer)
-        page.on("requestfailed", note_failed_request)
-        page.on("response", note_bad_response)
-        page.on("console", note_console)
-        page.on("pageerror", lambda error: visit.errors.append(str(error)))
-
-        with context:
-            page.goto(f"{addresses[scheme]}/{name}.html")
+        with browser.new_context(**settings) as context:
+            visit = Visit(context.new_page())
+            visit.note(is_local)
+            for part, script in (instead or {}).items():
+                visit.page.route(f"**{part}*", answer_with(script))
+            visit.page.add_init_script(KEEP_WHAT_STARTS_WIDGETS)
+            visit.page.goto(f"{addresses[scheme]}/{name}.html")
             if settings.get("java_script_enabled", True):
-                page.evaluate("window.MathJax?.startup.promise.then(() => true)")
-                for place in page.locator(".feedback-widget").all():
-                    place.scroll_into_view_if_needed()
-                page.wait_for_function(ALL_WIDGETS_ARE_DONE)
+                visit.page.evaluate("window.MathJax?.startup.promise.then(() => true)")
+                start_widgets(visit.page)
             yield visit
 
     return open_page
+
+
+@pytest.fixture(scope="module")
+def once(open_page):
+    """`once(name, scheme)` is a page that the tests of a module share: it is opened once."""
+    with ExitStack() as stack:
+        yield cache(
+            lambda name, scheme: stack.enter_context(open_page(name, scheme, viewport=LAPTOP))
+        )
 
 
 LOOKS = {
@@ -136,20 +174,31 @@ def name_of_page(request) -> str:
     return request.module.PAGE
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def opened(request, open_page, name_of_page):
-    """That page, over http and from disk; the tests of a module share it."""
-    with open_page(name_of_page, request.param, viewport=LAPTOP) as visit:
-        yield visit
+@pytest.fixture
+def begun(once, name_of_page) -> Visit:
+    """That page over http, as it begins, though the tests of a module share it."""
+    visit = once(name_of_page, "http")
+    visit.begin_again()
+    yield visit
+    visit.assert_nothing_went_wrong()
+
+
+@pytest.fixture(params=["http", "file"])
+def scheme(request) -> str:
+    return request.param
 
 
 @pytest.fixture(params=LOOKS)
-def look(request, opened):
-    """The same in light and dark, on a phone and on a projector; no error may come."""
+def look(request, once, name_of_page, scheme):
+    """The same over http and from disk, in light and dark, on a phone and on a projector.
+
+    Each way starts from a page as it begins, and no error may come in any."""
+    visit = once(name_of_page, scheme)
+    visit.begin_again()
     mode, viewport = LOOKS[request.param]
-    opened.page.set_viewport_size(viewport)
-    opened.page.emulate_media(color_scheme=mode)
-    opened.page.locator(f"html[data-theme={mode}]").wait_for()
-    come_to_rest(opened.page)
-    yield opened.page
-    assert (opened.errors, opened.missing, opened.foreign) == ([], [], [])
+    visit.page.set_viewport_size(viewport)
+    visit.page.emulate_media(color_scheme=mode)
+    visit.page.locator(f"html[data-theme={mode}]").wait_for()
+    come_to_rest(visit.page)
+    yield visit.page
+    visit.assert_nothing_went_wrong()

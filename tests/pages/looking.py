@@ -34,6 +34,42 @@ def scrolls_sideways(page) -> bool:
     )
 
 
+# The runtime starts a page's widgets when the page is read. Its own way to do so is kept, so that
+# a test may find them as they begin without opening the page anew.
+KEEP_WHAT_STARTS_WIDGETS = """(() => {
+    const listen = document.addEventListener;
+    document.addEventListener = function (event, action, ...more) {
+        const from = document.currentScript?.src ?? "";
+        if (from.includes("/_static/widgets.js")) window.startWidgetsOfPage = action;
+        return listen.call(this, event, action, ...more);
+    };
+})()"""
+
+# Puts away the widgets and what the browser keeps for the page; those that were drawn are told.
+FORGET = """() => {
+    localStorage.clear();
+    dispatchEvent(new Event("storage"));
+    document.activeElement?.blur();
+    for (const place of document.querySelectorAll(".feedback-widget")) {
+        place.querySelectorAll(":scope > :not(script)").forEach((part) => part.remove());
+        delete place.dataset.state;
+    }
+    window.startWidgetsOfPage?.();
+}"""
+
+# A widget starts when it comes near.
+ALL_ARE_STARTED = """() => {
+    const next = document.querySelector(".feedback-widget:not([data-state])");
+    next?.scrollIntoView({ block: "center", behavior: "instant" });
+    return next === null;
+}"""
+
+
+def start_widgets(page):
+    """Scroll to each widget of a page, until all have started or said why they cannot."""
+    page.wait_for_function(ALL_ARE_STARTED)
+
+
 # A page that got another width or other colours is on its way for a moment.
 AT_REST = """async () => {
     scrollTo(0, 0); // nothing lies under the header that stays in view

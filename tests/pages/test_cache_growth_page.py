@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from looking import LAPTOP, assert_readable, beside_kernel, drag, state_of
+from looking import assert_readable, beside_kernel, drag, state_of
 
 from feedback.widgets import CacheGrowth
 from feedback.widgets.base import script
@@ -14,9 +14,8 @@ WIDGET = ".feedback-widget[data-widget=cache_growth]"
 
 
 @pytest.fixture
-def widget(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit.page.locator(WIDGET).first
+def widget(begun):
+    return begun.page.locator(WIDGET).first
 
 
 def exact(widget, name: str):

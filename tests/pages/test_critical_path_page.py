@@ -1,7 +1,7 @@
 """CriticalPath in the built book: the grids fill as Python says, and the path is Python's."""
 
 import pytest
-from looking import LAPTOP, PROJECTOR, assert_readable, beside_kernel, drag, state_of
+from looking import PROJECTOR, assert_readable, beside_kernel, drag, state_of
 
 from feedback.widgets import CriticalPath
 from feedback.widgets.base import script
@@ -12,9 +12,8 @@ WIDGET = ".feedback-widget[data-widget=critical_path]"
 
 
 @pytest.fixture
-def widget(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit.page.locator(WIDGET).first
+def widget(begun):
+    return begun.page.locator(WIDGET).first
 
 
 def cells(widget, model: str, kind: str) -> dict[tuple[int, int], str]:

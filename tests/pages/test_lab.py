@@ -226,17 +226,13 @@ def lab(browser, tmp_path_factory):
     with running_lab(tmp_path_factory.mktemp("lab")) as (address, files):
         foreign = []
 
-        def answer(route):
-            url = route.request.url
-            if url.startswith((address, "blob:", "data:")):
-                route.continue_()
-            else:
-                foreign.append(url)
-                route.abort()
+        def note_request(request):
+            if not request.url.startswith((address, "blob:", "data:")):
+                foreign.append(request.url)
 
         with browser.new_page(viewport=LAPTOP) as page:
             page.set_default_timeout(1000 * PATIENCE)
-            page.route("**/*", answer)
+            page.on("request", note_request)
             page.goto(f"{address}/lab/tree/widgets.ipynb")
             page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
             page.evaluate(RUN_ALL_CELLS)

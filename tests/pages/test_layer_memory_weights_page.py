@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from looking import LAPTOP, assert_readable, drag, state_of
+from looking import assert_readable, drag, state_of
 
 from feedback.widgets import LayerMemoryWeights
 from feedback.widgets.base import script
@@ -15,10 +15,9 @@ WIDGET_SCRIPT = "_static/widgets/layer_memory_weights.js"
 PRESETS = ["Learned", "Equal", "Last layer only", "Embedding only"]
 
 
-@pytest.fixture(scope="module")
-def page(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit.page
+@pytest.fixture
+def page(begun):
+    return begun.page
 
 
 @pytest.fixture
@@ -97,13 +96,12 @@ def test_a_weight_follows_mouse_and_keys_and_scales_the_others(look):
     assert_readable(widget)
 
 
-def test_it_begins_with_the_weights_of_python(open_page):
-    with open_page(PAGE) as visit:
-        first, replay = (visit.page.locator(WIDGET).nth(i) for i in (0, 1))
-        assert shown_weights(first) == pytest.approx(state_of(first)["weights"])
-        assert_shows_its_mixture(first)
-        assert shown_weights(replay) == pytest.approx(state_of(replay)["learned"])
-        assert pressed(replay) == ["Learned"]
+def test_it_begins_with_the_weights_of_python(page):
+    first, replay = (page.locator(WIDGET).nth(i) for i in (0, 1))
+    assert shown_weights(first) == pytest.approx(state_of(first)["weights"])
+    assert_shows_its_mixture(first)
+    assert shown_weights(replay) == pytest.approx(state_of(replay)["learned"])
+    assert pressed(replay) == ["Learned"]
 
 
 def test_from_all_on_one_layer_the_rest_is_shared_equally(widget):
@@ -168,21 +166,20 @@ def test_each_button_sets_its_weights_and_says_that_they_hold(replay):
     assert pressed(replay) == []
 
 
-def test_without_learned_weights_there_is_no_button_for_them(open_page):
-    with open_page(PAGE) as visit:
-        names = visit.page.evaluate(
-            """async (source) => {
-                const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-                const { default: widget } = await import(url);
-                const state = { outputs: [[1], [2]], labels: ["a", "b"], weights: [0.5, 0.5] };
-                const model = { get: (name) => state[name] ?? null, on() {}, off() {} };
-                const el = document.createElement("div");
-                widget.render({ model, el });
-                return [...el.querySelectorAll("button")].map((button) => button.textContent);
-            }""",
-            script("layer_memory_weights"),
-        )
-        assert names == PRESETS[1:]
+def test_without_learned_weights_there_is_no_button_for_them(page):
+    names = page.evaluate(
+        """async (source) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            const { default: widget } = await import(url);
+            const state = { outputs: [[1], [2]], labels: ["a", "b"], weights: [0.5, 0.5] };
+            const model = { get: (name) => state[name] ?? null, on() {}, off() {} };
+            const el = document.createElement("div");
+            widget.render({ model, el });
+            return [...el.querySelectorAll("button")].map((button) => button.textContent);
+        }""",
+        script("layer_memory_weights"),
+    )
+    assert names == PRESETS[1:]
 
 
 def test_the_player_shows_the_weights_of_each_step(replay):
@@ -208,11 +205,10 @@ def test_the_marker_stands_at_the_step_and_its_dots_at_the_weights(replay):
             assert float(circles.nth(layer).get_attribute("cy")) == pytest.approx(y, abs=0.1)
 
 
-def test_the_first_play_begins_with_the_first_step(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        replay = visit.page.locator(WIDGET).nth(1)
-        replay.get_by_role("button", name="Play").click()
-        replay.locator(".step", has_text=re.compile("^step [0-9]00$")).wait_for(timeout=10_000)
+def test_the_first_play_begins_with_the_first_step(page):
+    replay = page.locator(WIDGET).nth(1)
+    replay.get_by_role("button", name="Play").click()
+    replay.locator(".step", has_text=re.compile("^step [0-9]00$")).wait_for(timeout=10_000)
 
 
 def test_play_runs_through_training_until_the_reader_takes_a_bar(replay):

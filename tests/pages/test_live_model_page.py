@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from looking import LAPTOP, assert_readable, drag
+from looking import assert_readable, drag
 
 from feedback.widgets import LiveModel, base
 
@@ -147,12 +147,10 @@ def test_a_seed_gives_the_text_that_it_gives_in_python(write, shipped, settings)
 
 
 @pytest.fixture
-def widget(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        widget = visit.page.locator(WIDGET)
-        come_to_rest(widget)
-        yield widget
-        assert visit.errors == [] and visit.foreign == []
+def widget(begun):
+    widget = begun.page.locator(WIDGET)
+    come_to_rest(widget)
+    return widget
 
 
 def come_to_rest(widget):

@@ -31,27 +31,17 @@ def traced():
     return traced
 
 
-@pytest.fixture(scope="module")
-def visit(open_page):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit
-
-
 @pytest.fixture
-def widget(visit):
-    """The widget of the page, with its first text, layer 2 and all heads."""
-    widget = visit.page.locator(WIDGET)
-    visit.page.set_viewport_size(LAPTOP)
-    choose(widget, "Text", state_of(widget)["texts"][0])
-    choose(widget, "Layer", 2)
-    choose(widget, "Head", "")
-    return widget
+def widget(begun):
+    """The widget of the page: it begins with its first text, layer 2 and all heads."""
+    return begun.page.locator(WIDGET)
 
 
 @pytest.fixture(scope="module")
-def python(visit):
+def python(once):
     """The widget of the page as Python has it."""
-    return MemoryAttention(texts=state_of(visit.page.locator(WIDGET))["texts"])
+    widget = once(PAGE, "http").page.locator(WIDGET)
+    return MemoryAttention(texts=state_of(widget)["texts"])
 
 
 def menu(widget, label: str):
@@ -109,13 +99,11 @@ def says(widget, sentence: str):
     widget.locator("[aria-live=polite]", has_text=sentence).wait_for(timeout=5000)
 
 
-def test_it_starts_with_the_last_step(open_page, python, traced):
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        widget = visit.page.locator(WIDGET)
-        text, layer = state_of(widget)["texts"][0], 2
-        point = int(traced(text)[0][layer - 1, 0, -1].argmax())  # where the first head looks most
-        assert numbers(widget) == expected(traced(text), text, layer, len(text) - 1, point)
-        says(widget, sentence(python, text, layer, len(text) - 1))
+def test_it_starts_with_the_last_step(widget, python, traced):
+    text, layer = state_of(widget)["texts"][0], 2
+    point = int(traced(text)[0][layer - 1, 0, -1].argmax())  # where the first head looks most
+    assert numbers(widget) == expected(traced(text), text, layer, len(text) - 1, point)
+    says(widget, sentence(python, text, layer, len(text) - 1))
 
 
 def test_step_and_layer_follow_mouse_and_keys(look, python, traced):

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from looking import LAPTOP, assert_readable, drag, state_of, widgets_of
+from looking import LAPTOP, assert_readable, drag, start_widgets, state_of
 
 from feedback.widgets import PredictThenReveal
 
@@ -17,14 +17,31 @@ BLOCK_STORAGE = """Object.defineProperty(window, "localStorage", {
 
 
 @pytest.fixture
-def attention(open_page):
-    with open_page(ATTENTION, viewport=LAPTOP) as visit:
-        yield visit.page
+def attention(once):
+    visit = once(ATTENTION, "http")
+    visit.begin_again()
+    return visit.page
 
 
 @pytest.fixture
-def memory(open_page):
-    with open_page(MEMORY, viewport=LAPTOP) as visit:
+def memory(once):
+    visit = once(MEMORY, "http")
+    visit.begin_again()
+    return visit.page
+
+
+@pytest.fixture
+def another_tab(attention):
+    """The same page in a tab that shares what the browser keeps."""
+    with attention.context.new_page() as tab:
+        tab.goto(attention.url)
+        yield tab
+
+
+@pytest.fixture
+def another_reader(open_page):
+    """The same page in a browser that keeps what it keeps apart."""
+    with open_page(ATTENTION, viewport=LAPTOP) as visit:
         yield visit.page
 
 
@@ -56,11 +73,7 @@ def tally(place) -> str:
 def restart(page):
     """Load the page again, and wait for its widgets."""
     page.reload()
-    for place in widgets_of(page).all():
-        place.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.feedback-widget')].every((place) => place.dataset.state)"
-    )
+    start_widgets(page)
 
 
 def python_of(place) -> PredictThenReveal:
@@ -167,22 +180,24 @@ def test_the_focus_follows_the_reader(attention):
     assert attention.evaluate("document.activeElement.type") == "number"
 
 
-def test_a_guess_is_there_again_when_the_reader_comes_back(attention):
-    type_number(question(attention, 1), 4)
-    assert tally(question(attention, 0)) == "1 of 2 questions answered in this chapter"
-    restart(attention)
-    assert is_answered(question(attention, 1)) and not is_answered(question(attention, 0))
-    assert question(attention, 1).locator(".guess .number").text_content() == "4"
-    question(attention, 1).get_by_role("button", name="Guess again").click()
-    restart(attention)
-    assert not is_answered(question(attention, 1))
+def test_a_guess_is_there_again_when_the_reader_comes_back(another_reader):
+    page = another_reader
+    type_number(question(page, 1), 4)
+    assert tally(question(page, 0)) == "1 of 2 questions answered in this chapter"
+    restart(page)
+    assert is_answered(question(page, 1)) and not is_answered(question(page, 0))
+    assert question(page, 1).locator(".guess .number").text_content() == "4"
+    question(page, 1).get_by_role("button", name="Guess again").click()
+    restart(page)
+    assert not is_answered(question(page, 1))
 
 
-def test_the_whole_book_is_counted_and_can_be_forgotten(attention):
-    type_number(question(attention, 1), 4)
-    attention.goto(attention.url.replace(ATTENTION, MEMORY))
-    restart(attention)
-    first, other = question(attention, 0), question(attention, 1)
+def test_the_whole_book_is_counted_and_can_be_forgotten(another_reader):
+    page = another_reader
+    type_number(question(page, 1), 4)
+    page.goto(page.url.replace(ATTENTION, MEMORY))
+    start_widgets(page)
+    first, other = question(page, 0), question(page, 1)
     other.get_by_role("slider").press("End")
     reveal(other)
     expected = "1 of 2 questions answered in this chapter, 2 in the whole book"
@@ -193,20 +208,17 @@ def test_the_whole_book_is_counted_and_can_be_forgotten(attention):
     assert not first.get_by_role("button", name="Forget all answers").is_visible()
 
 
-def test_two_tabs_leave_each_other_alone(attention):
-    other = attention.context.new_page()
-    other.goto(attention.url)
-    for page in (attention, other):
+def test_two_tabs_leave_each_other_alone(attention, another_tab):
+    for page in (attention, another_tab):
         page.evaluate("addEventListener('storage', () => (window.told = (window.told ?? 0) + 1))")
-    place = question(other, 1)
+    place = question(another_tab, 1)
     place.scroll_into_view_if_needed()
     type_number(question(attention, 1), 3)
     type_number(place, 4)
-    other.wait_for_timeout(500)  # time enough for thousands of events, if one led to the next
-    for page, guess in ((attention, "3"), (other, "4")):
+    another_tab.wait_for_timeout(500)  # enough for thousands of events, if one led to the next
+    for page, guess in ((attention, "3"), (another_tab, "4")):
         assert page.evaluate("window.told ?? 0") < 10
         assert question(page, 1).locator(".guess .number").text_content() == guess
-    other.close()
 
 
 def test_forgetting_leaves_the_focus_in_the_question(attention):
@@ -225,26 +237,26 @@ def test_a_number_too_long_for_the_page_is_refused(attention, guess):
     assert not is_answered(place)
 
 
-def test_where_the_browser_keeps_nothing_questions_work_all_the_same(attention):
-    attention.add_init_script(BLOCK_STORAGE)
-    restart(attention)
-    type_number(question(attention, 1), 4)
-    assert is_answered(question(attention, 1))
-    assert tally(question(attention, 0)) == "1 of 2 questions answered in this chapter"
-    restart(attention)
-    assert not is_answered(question(attention, 1))
+def test_where_the_browser_keeps_nothing_questions_work_all_the_same(another_reader):
+    page = another_reader
+    page.add_init_script(BLOCK_STORAGE)
+    restart(page)
+    type_number(question(page, 1), 4)
+    assert is_answered(question(page, 1))
+    assert tally(question(page, 0)) == "1 of 2 questions answered in this chapter"
+    restart(page)
+    assert not is_answered(question(page, 1))
 
 
 @pytest.mark.parametrize("kept", ["not JSON", '{"QUESTION": "a text"}'])
-def test_what_cannot_be_a_guess_is_passed_over(open_page, kept):
-    with open_page(ATTENTION) as visit:
-        place = question(visit.page, 1)
-        kept = kept.replace("QUESTION", state_of(place)["question"])
-        visit.page.evaluate("(kept) => localStorage.setItem('feedback-book-guesses', kept)", kept)
-        restart(visit.page)
-        assert not is_answered(place)
-        type_number(place, 4)
-        assert is_answered(place)
+def test_what_cannot_be_a_guess_is_passed_over(attention, kept):
+    place = question(attention, 1)
+    kept = kept.replace("QUESTION", state_of(place)["question"])
+    attention.evaluate("(kept) => localStorage.setItem('feedback-book-guesses', kept)", kept)
+    restart(attention)
+    assert not is_answered(place)
+    type_number(place, 4)
+    assert is_answered(place)
 
 
 @pytest.fixture(scope="module", params=[ATTENTION, MEMORY])

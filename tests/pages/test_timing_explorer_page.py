@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from looking import LAPTOP, assert_readable, color_of
+from looking import assert_readable, color_of
 
 from feedback.widgets import TimingExplorer
 
@@ -14,17 +14,15 @@ MENUS = {"what": "Time of", "over": "against", "at": "at", "unit": "in"}
 
 
 @pytest.fixture
-def recorded(open_page):
+def recorded(begun):
     """The recorded times, without a run of the page's own."""
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit.page.locator(WIDGET).first
+    return begun.page.locator(WIDGET).first
 
 
 @pytest.fixture
-def both(open_page):
+def both(begun):
     """The page's own run over the recorded times."""
-    with open_page(PAGE, viewport=LAPTOP) as visit:
-        yield visit.page.locator(WIDGET).nth(1)
+    return begun.page.locator(WIDGET).nth(1)
 
 
 def menu(widget, name: str):
