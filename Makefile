@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check serve screenshots lab cells bench bench-widgets results repository colab clean
+.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(READY) ## race the package against other implementations, on a machine 
 
 bench-widgets: book ## how quick the live model is in the built page, on a machine left alone
 	$(BIN)python benchmarks/widgets.py
+
+shake: $(READY) ## count how often live results come out (or ONLY="NAME NAME"); goes on after a stop
+	$(BIN)python experiments/shake.py $(ONLY)
 
 results: $(READY) ## carry out the recorded experiments, all or ONLY="NAME NAME"; goes on after a stop
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
