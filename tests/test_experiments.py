@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from feedback import timing
 from feedback.config import Config
 from feedback.runs import LAST, RUN
 from feedback.training import Settings
@@ -80,3 +81,13 @@ def test_another_text_is_refused(monkeypatch):
     monkeypatch.setattr(plans.data, "tiny_shakespeare", lambda: corpus)
     with pytest.raises(ValueError, match="NOT Tiny Shakespeare"):
         plans.source("text", 8)
+
+
+def test_every_recorded_result_names_its_instruction_set_and_threads():
+    package = Path(timing.__file__).parent
+    files = [*package.glob("results/*.json"), *package.glob("pretrained/*/training.json")]
+    assert len(files) > 10
+    for file in files:
+        found = json.loads(file.read_text())
+        for one in found.get("trials", [found]):
+            assert one["machine"]["instructions"] and one["machine"]["threads"], file.name
