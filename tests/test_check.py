@@ -21,17 +21,3 @@ def test_what_needs_the_book_or_a_browser_is_marked_and_nothing_else_is(request)
         assert (item.get_closest_marker("book") is not None) == stands_there, item.nodeid
         if not stands_there:
             assert not NEEDED & {*item.fixturenames}, item.nodeid
-
-
-def test_no_file_elsewhere_opens_the_book_or_a_browser():
-    for path in {*ROOT.glob("tests/**/*.py")} - {Path(__file__)}:
-        if PAGES not in path.parents:
-            found = re.search(r"playwright|_build/html|jupyterlab", path.read_text("utf-8"))
-            assert found is None, f"{path.name}: {found}"
-
-
-def test_what_is_left_out_as_slow_is_a_test(request):
-    settings = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
-    tests = "".join(path.read_text("utf-8") for path in ROOT.glob("tests/test_*.py"))
-    for name in settings.SLOW:
-        assert f"def {name}(" in tests

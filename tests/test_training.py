@@ -381,6 +381,7 @@ COMMAND += ["--d-ff", "16", "--sequence-length", "8", "--batch-size", "4", "--st
 COMMAND += ["--evaluate-every", "20", "--checkpoint-every", "7", "--dropout", "0.1"]
 
 
+@pytest.mark.slow
 def test_killed_by_the_system_and_started_again_the_same_command_ends_the_same(tmp_path):
     (tmp_path / "mine.txt").write_text(WORDS)
     command = [*COMMAND, "--corpus", "mine.txt", "--out"]
@@ -524,6 +525,7 @@ def test_the_system_refusing_to_write_ends_the_command_with_an_error(tmp_path):
 # More than one process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [[], ["--task", "program3"]])
 def test_two_processes_have_the_loss_curve_of_one(tmp_path, task):
     """With dropout off: every process draws its own."""
