@@ -24,7 +24,7 @@ test: book ## build the book, then run every test
 	$(BIN)ruff format --check .
 	$(BIN)pytest -q -rs
 
-check: $(READY) ## lint, and the tests that need neither the built book nor a browser
+check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
 	$(BIN)pytest -q -rs -m "not book and not slow"
