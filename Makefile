@@ -3,7 +3,7 @@ BIN := .venv/bin/
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake repository colab clean
+.PHONY: help book test test-package test-pages check serve screenshots lab cells bench bench-widgets results shake repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,12 +22,19 @@ book: $(READY) ## execute every notebook and build the HTML book
 test: book ## build the book, then run every test
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
-	$(BIN)pytest -q -rs
+	$(MAKE) -j2 test-package test-pages
+
+# Page tests mostly wait for a browser, so these two go on at once.
+test-package: $(READY)
+	$(BIN)pytest -q -rs -m "not book"
+
+test-pages: $(READY)
+	$(BIN)pytest -q -rs -m book
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
-	$(BIN)pytest -q -rs -m "not book and not slow"
+	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow"
 
 serve: book ## show the built book on http://localhost:8000
 	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html

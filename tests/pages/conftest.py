@@ -12,6 +12,7 @@ import pytest
 from chromium import ARGUMENTS, find_chromium
 from looking import (
     BOOK,
+    CHANGE_AT_ONCE,
     FORGET,
     KEEP_WHAT_STARTS_WIDGETS,
     LAPTOP,
@@ -108,11 +109,11 @@ class Visit:
         self.page.on("console", note_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def begin_again(self):
-        """As when it was opened: its widgets, its size and colours, and no answer kept."""
-        self.page.set_viewport_size(LAPTOP)
-        self.page.emulate_media(media="screen", color_scheme="light")
-        self.page.locator("html[data-theme=light]").wait_for()
+    def begin_again(self, mode: str = "light", viewport: dict = LAPTOP):
+        """As if it were opened so: its widgets, its size and colours, and no answer kept."""
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(media="screen", color_scheme=mode)
+        self.page.locator(f"html[data-theme={mode}]").wait_for()
         self.page.evaluate(FORGET)
         start_widgets(self.page)
 
@@ -144,6 +145,7 @@ def open_page(browser, addresses):
             for part, script in (instead or {}).items():
                 visit.page.route(f"**{part}*", answer_with(script))
             visit.page.add_init_script(KEEP_WHAT_STARTS_WIDGETS)
+            visit.page.add_init_script(CHANGE_AT_ONCE)
             visit.page.goto(f"{addresses[scheme]}/{name}.html")
             if settings.get("java_script_enabled", True):
                 visit.page.evaluate("window.MathJax?.startup.promise.then(() => true)")
@@ -194,11 +196,7 @@ def look(request, once, name_of_page, scheme):
 
     Each way starts from a page as it begins, and no error may come in any."""
     visit = once(name_of_page, scheme)
-    visit.begin_again()
-    mode, viewport = LOOKS[request.param]
-    visit.page.set_viewport_size(viewport)
-    visit.page.emulate_media(color_scheme=mode)
-    visit.page.locator(f"html[data-theme={mode}]").wait_for()
+    visit.begin_again(*LOOKS[request.param])
     come_to_rest(visit.page)
     yield visit.page
     visit.assert_nothing_went_wrong()
