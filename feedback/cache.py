@@ -10,12 +10,13 @@ Shapes: B batch, H heads, n steps, k features a head.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from feedback.config import Config
+from feedback.config import Config, whole_number
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,13 +29,13 @@ class Memory:
         keys, values: tuples of (B, H, n, k): one tensor a layer, or a single one where all layers
             share it.
         config: of the model that made it; only a model with an equal config takes it back.
-        place: the room in which these tensors lie and where they end in it, if there is one.
+        room: where the next step can be written behind these tensors, if they came from there.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     config: Config
-    place: tuple[Room, int] | None = None
+    room: Room | None = None
 
     def __len__(self) -> int:
         return self.keys[0].shape[2]
@@ -49,33 +50,51 @@ class Memory:
 
     def detach(self) -> Memory:
         """The same numbers, through which no gradient flows into earlier segments."""
-        return Memory(
-            tuple(x.detach() for x in self.keys),
-            tuple(x.detach() for x in self.values),
-            self.config,
-            self.place,
-        )
+        if not any(x.requires_grad for x in self.keys + self.values):
+            return self
+        return self.changed(Tensor.detach)
 
-    def check_fits(self, config: Config, x: Tensor) -> None:
-        """Raise ValueError unless a model of this config may read it beside x (B, T, d)."""
-        if self.config != config:
-            names = [f.name for f in fields(Config)]
-            differing = ", ".join(
-                f"{name} {getattr(self.config, name)!r} against {getattr(config, name)!r}"
-                for name in names
-                if getattr(self.config, name) != getattr(config, name)
-            )
-            raise ValueError(f"this memory belongs to another config: {differing}")
-        keys = self.keys[0]
-        if len(keys) != len(x):
+    def crop(self, steps: int) -> Memory:
+        """The memory as it was after its first `steps` steps: what came later is taken back.
+
+        Raises:
+            TypeError, ValueError: `steps` is no whole number from 0 to `len(memory)`; or the memory
+                is full, so that the steps before may be gone: keep the memory of that time instead.
+        """
+        steps = whole_number("steps", steps, 0, len(self))
+        size = self.config.memory_size
+        if steps < len(self) == size:
             raise ValueError(
-                f"this memory belongs to a batch of {len(keys)}, the input has {len(x)}"
+                f"this memory keeps the last {size} steps, and is full: what it held "
+                f"{size - steps} steps ago may be gone. Memories never change: keep the one of "
+                "that time"
             )
-        if (keys.dtype, keys.device) != (x.dtype, x.device):
+        return self.changed(lambda x: x[:, :, :steps])
+
+    def select(self, rows: Tensor | Sequence[int]) -> Memory:
+        """The memory of a batch made of these rows of this one, in this order, also repeatedly.
+
+        Args:
+            rows: (B',) int64, each from 0 to B - 1, as a beam search keeps them.
+
+        Raises:
+            TypeError, ValueError: rows of another type, shape or range.
+        """
+        batch, device = len(self.keys[0]), self.keys[0].device
+        rows = torch.as_tensor(rows, device=device)
+        if rows.dtype != torch.int64:
+            raise TypeError(f"rows are {rows.dtype}; they must be int64")
+        if rows.dim() != 1 or len(rows) == 0:
+            raise ValueError(f"rows have shape {tuple(rows.shape)}; they must be (B',), B' >= 1")
+        if rows.min() < 0 or rows.max() >= batch:
             raise ValueError(
-                f"this memory is {keys.dtype} on {keys.device}, the model {x.dtype} on {x.device}; "
-                "start again without it"
+                f"rows lie in {rows.min()}..{rows.max()}; this memory has 0..{batch - 1}"
             )
+        return self.changed(lambda x: x.index_select(0, rows))
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Memory:
+        """A memory of the changed tensors; it belongs to no room."""
+        return Memory(tuple(map(change, self.keys)), tuple(map(change, self.values)), self.config)
 
 
 def empty_memory(config: Config, sets: int, x: Tensor) -> Memory:
@@ -84,59 +103,101 @@ def empty_memory(config: Config, sets: int, x: Tensor) -> Memory:
     return Memory((nothing,) * sets, (nothing,) * sets, config)
 
 
+def check_fits(memory: Memory, config: Config, sets: int, x: Tensor) -> None:
+    """Refuse a memory that a model of this config cannot read beside x (B, T, d).
+
+    Args:
+        sets: how many pairs of keys and values the model reads.
+
+    Raises:
+        TypeError, ValueError: what does not fit.
+    """
+    if not isinstance(memory, Memory):
+        raise TypeError(f"memory is a {type(memory).__name__}; it must be a feedback Memory")
+    if memory.config != config:
+        names = [f.name for f in fields(Config)]
+        differing = ", ".join(
+            f"{name} {getattr(memory.config, name)!r} against {getattr(config, name)!r}"
+            for name in names
+            if getattr(memory.config, name) != getattr(config, name)
+        )
+        raise ValueError(f"this memory belongs to another config: {differing}")
+    for name in ("keys", "values"):
+        given = getattr(memory, name)
+        if not isinstance(given, tuple) or not all(isinstance(z, Tensor) for z in given):
+            raise TypeError(f"the {name} of this memory are no tuple of tensors")
+        if len(given) != sets:
+            raise ValueError(f"this memory has {len(given)} {name}, the model {sets}")
+    first = memory.keys[0]
+    if first.dim() == 4 and len(first) != len(x):
+        raise ValueError(f"this memory belongs to a batch of {len(first)}, the input has {len(x)}")
+    n = first.shape[2] if first.dim() == 4 else 0
+    expected = (len(x), config.heads, n, config.d_model // config.heads)
+    for z in memory.keys + memory.values:
+        if z.shape != expected:
+            raise ValueError(
+                f"this memory holds a tensor of shape {tuple(z.shape)}; all keys and values "
+                f"must be (B, H, n, k), here {expected}"
+            )
+        if (z.dtype, z.device) != (x.dtype, x.device):
+            raise ValueError(
+                f"this memory is {z.dtype} on {z.device}, the model {x.dtype} on {x.device}; "
+                "start again without it"
+            )
+
+
 class Room:
     """A buffer for the keys and values of steps that come one at a time, without gradients.
 
-    All memories made in a room share it. Each sees the steps up to its own end, so that a step
-    written behind it changes nothing for its holder; and a place is written only once: the second
-    of two continuations moves to a room of its own. A full room is left for one twice as large.
+    All memories made in a room share it, and each sees the steps up to its own end. Only the memory
+    that was made last goes on in it, and only while it holds the very tensors that it was given:
+    any other one is copied into a room of its own. So a place is written only once. A full room is
+    left for one twice as large.
 
     Attributes:
         buffer: (sets, 2, H, B, places, k), keys and values of every set.
-        written: how many places are taken.
+        end: how many places are taken.
+        given: the keys and values of the memory made last.
     """
 
-    def __init__(self, buffer: Tensor, written: int):
-        self.buffer, self.written = buffer, written
-
-    @classmethod
-    def after(cls, memory: Memory) -> tuple[Room, int]:
-        """A room in which one more step can be written behind `memory`, and where it ends there."""
-        if memory.place is not None:
-            room, end = memory.place
-            if room.written == end < room.buffer.shape[4] and room.holds(memory):
-                if room.buffer.is_inference() == torch.is_inference_mode_enabled():
-                    return room, end
+    def __init__(self, memory: Memory):
         pairs = zip(memory.keys, memory.values, strict=True)
         past = torch.stack([torch.stack(pair) for pair in pairs]).transpose(2, 3)
-        *sizes, n, k = past.shape
-        buffer = past.new_empty(*sizes, max(16, 2 * n), k)
-        buffer[..., :n, :] = past
-        return cls(buffer, n), n
+        *sizes, self.end, k = past.shape
+        self.buffer = past.new_empty(*sizes, max(16, 2 * self.end), k)
+        self.buffer[..., : self.end, :] = past
+        self.given = memory.keys, memory.values
 
-    def holds(self, memory: Memory) -> bool:
-        """Whether the memory's tensors lie here, and are not others put in their place."""
-        here = self.buffer.untyped_storage().data_ptr()
-        return all(x.untyped_storage().data_ptr() == here for x in memory.keys + memory.values)
+    @classmethod
+    def after(cls, memory: Memory) -> Room:
+        """A room in which one more step can be written behind `memory`."""
+        room = memory.room
+        if room is not None and room.end < room.buffer.shape[4]:
+            keys, values = room.given
+            here = memory.keys is keys and memory.values is values
+            if here and room.buffer.is_inference() == torch.is_inference_mode_enabled():
+                return room
+        return cls(memory)
 
-    def write(self, end: int, new: Tensor, first: int = 0) -> None:
-        """Put the keys and values of one step, (some sets, 2, H, B, k), behind the first `end`.
+    def write(self, new: Tensor, first: int = 0) -> None:
+        """Put the keys and values of one step, (some sets, 2, H, B, k), behind those there.
 
         Behind autograd's back, as in `Stack`: who reads the steps before is not disturbed.
         """
-        self.buffer.data[first : first + len(new), :, :, :, end] = new
-        self.written = end + 1
+        self.buffer.data[first : first + len(new), :, :, :, self.end] = new
 
     def read(self, i: int, start: int, end: int) -> tuple[Tensor, Tensor]:
         """Keys and values of set i from step `start` to `end`, each (HB, n, k)."""
         keys, values = self.buffer[i].flatten(1, 2)[:, :, start:end]
         return keys, values
 
-    def memory(self, end: int, config: Config) -> Memory:
-        """The last steps up to `end`, all or as many as the config lets a model keep."""
-        start = max(0, end - (config.memory_size or end))
-        steps = self.buffer[..., start:end, :].transpose(2, 3)  # (sets, 2, B, H, n, k)
-        return Memory(steps[:, 0].unbind(), steps[:, 1].unbind(), config, (self, end))
+    def memory(self, config: Config) -> Memory:
+        """Take the step that was written; all steps, or as many as the config lets a model keep."""
+        self.end += 1
+        start = max(0, self.end - (config.memory_size or self.end))
+        steps = self.buffer[..., start : self.end, :].transpose(2, 3)  # (sets, 2, B, H, n, k)
+        self.given = steps[:, 0].unbind(), steps[:, 1].unbind()
+        return Memory(*self.given, config, self)
 
 
 class GrowingList:

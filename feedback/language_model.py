@@ -17,10 +17,13 @@ from feedback import storage
 from feedback.cache import Memory
 from feedback.config import Config, is_number, whole_number
 from feedback.memory import FeedbackTransformer
+from feedback.plain import is_rewritten, may_be_fast
 from feedback.sequence import all_rest
 from feedback.shared_kv import FeedbackTransformerKV
-from feedback.stepping import stepper
+from feedback.stepping import Stepper
 from feedback.transformer import SequenceModel, Trace, Transformer
+
+KINDS = {kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)}
 
 
 def build(config: Config, path: str | None = None) -> SequenceModel:
@@ -29,11 +32,9 @@ def build(config: Config, path: str | None = None) -> SequenceModel:
     Raises:
         ValueError: a path for the parallel model, or an unknown one.
     """
-    if config.model == "parallel":
-        if path is not None:
-            raise ValueError(f"path is {path!r}, but the parallel model has no choice of paths")
-        return Transformer(config)
-    kind = {"feedback": FeedbackTransformer, "feedback-kv": FeedbackTransformerKV}[config.model]
+    if config.model == "parallel" and path is not None:
+        raise ValueError(f"path is {path!r}, but the parallel model has no choice of paths")
+    kind = KINDS[config.model]
     return kind(config) if path is None else kind(config, path)
 
 
@@ -75,14 +76,28 @@ class LanguageModel(nn.Module):
         """Logits (B, V) after one more token (B,), and the memory with that token in it.
 
         The memory given stays as it is, so that several continuations can start from it. Under
-        `torch.no_grad` it runs on a prepared copy of the weights, made anew when they have changed;
-        a change through `.data` is not seen.
+        `torch.no_grad` a step takes fewer operations, unless the model has hooks or replaced parts.
         """
         self.check_tokens(token, rank=1)
-        if torch.is_grad_enabled() or not all_rest(self.core.layers):
-            logits, memory = self(token[:, None], memory, return_memory=True)
-            return logits[:, 0], memory
-        return stepper(self).step(token, memory)
+        drops = not all_rest(self.core.layers)
+        if torch.is_grad_enabled() or drops or not self.may_be_fast():
+            return self.plain_step(token, memory)
+        return Stepper(self).step(token, memory)
+
+    def may_be_fast(self) -> bool:
+        """Whether single steps may read the weights, instead of calling every part."""
+        beside = (self, LanguageModel), (self.embedding, nn.Embedding), (self.head, nn.Linear)
+        return may_be_fast(self.core, KINDS[self.core.name], beside)
+
+    def plain_step(self, token: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
+        """Do what `step` does by calling every part of the model."""
+        logits, memory = self(token[:, None], memory, return_memory=True)
+        return logits[:, 0], memory
+
+    def quiet_step(self, token: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
+        """`plain_step` with dropout off."""
+        with evaluating(self):
+            return self.plain_step(token, memory)
 
     def generate(
         self,
@@ -144,11 +159,13 @@ class LanguageModel(nn.Module):
             return
         with evaluating(self):
             logits, memory = self(prompt, return_memory=True)
+        step = self.quiet_step
+        if length > 1 and self.may_be_fast():
+            step = Stepper(self, rows=len(prompt)).step
         token = sample(logits[:, -1], temperature, top_k, generator)
         yield token
-        ready = stepper(self) if length > 1 else None
         for _ in range(length - 1):
-            logits, memory = ready.step(token, memory)
+            logits, memory = step(token, memory)
             token = sample(logits, temperature, top_k, generator)
             yield token
 
@@ -204,6 +221,8 @@ class LanguageModel(nn.Module):
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}; they must be {shape}")
         if tokens.numel() == 0:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}: there is no token to read")
+        if is_rewritten() or tokens.is_meta or type(tokens) is not Tensor:
+            return  # there are no numbers to look at
         low, high = tokens.min().item(), tokens.max().item()
         if low < 0 or high >= self.config.n_tokens:
             raise ValueError(

@@ -99,13 +99,19 @@ def product(weight: Tensor) -> Callable[..., Tensor]:
             if plus is None:
                 return linear(x, packed, bias, "relu" if relu else "none", [], "")
             return linear.binary(x, plus, packed, bias, "add")
-    else:
-        transposed = weight.t().contiguous()
 
-        def multiply(x, bias=None, plus=None, relu=False):
-            y = torch.mm(x, transposed) if bias is None else torch.addmm(bias, x, transposed)
-            if plus is None:
-                return y.relu_() if relu else y
-            return y.add_(plus)
+        return multiply
+    return in_place(weight)
+
+
+def in_place(weight: Tensor) -> Callable[..., Tensor]:
+    """`product` of a weight that is read where it lies, at every call as it is then."""
+    transposed = weight.t()
+
+    def multiply(x, bias=None, plus=None, relu=False):
+        y = torch.mm(x, transposed) if bias is None else torch.addmm(bias, x, transposed)
+        if plus is None:
+            return y.relu_() if relu else y
+        return y.add_(plus)
 
     return multiply

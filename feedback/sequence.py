@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from feedback.prepared import LayerWeights, layer_weights, product
 
@@ -402,7 +401,7 @@ def through_norm(grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> Tensor
 
 
 class Steps(torch.autograd.Function):
-    """Some steps of a pass: one node of autograd's graph. The gradient of a gradient is an error.
+    """Some steps of a pass: one node of autograd's graph, whose gradient has no gradient.
 
     They write behind what is stacked, in a buffer that all steps share, as `Stack` does. What is
     there before the first step goes into the first call, and so the gradients of all of it come out
@@ -424,13 +423,17 @@ class Steps(torch.autograd.Function):
         return y, stacked
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, d_y, d_stacked):
+        if torch.is_grad_enabled():  # what is returned here would count as a constant
+            raise RuntimeError(
+                "the gradient of a gradient (create_graph=True) is not there on this path: give "
+                "the model path='loop', or set it with model.core.path = 'loop'"
+            )
         under_way, T = ctx.plan.under_way, len(ctx.plan.counts)
         with torch.autocast(ctx.device_type, enabled=False):
             if ctx.stop == T or d_stacked is None:  # no later step has been undone
-                kept, weights = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
-                mixture, project, layers = *weights[:2], by_layer(weights[2:])
+                saved = ctx.saved_tensors  # asked for once: `torch.utils.checkpoint` gives once
+                kept, (mixture, project), layers = saved[:7], saved[7:9], by_layer(saved[9:])
                 under_way[:] = [
                     Backward(ctx.plan, ctx.past, Kept(*kept), mixture, project, layers, d_stacked)
                 ]

@@ -11,6 +11,7 @@ from feedback.attention import KeysValues
 from feedback.cache import GrowingStack, Memory
 from feedback.config import Config
 from feedback.memory import FeedbackTransformer
+from feedback.plain import may_be_fast
 from feedback.sequence import whole_sequence
 
 
@@ -39,7 +40,8 @@ class FeedbackTransformerKV(FeedbackTransformer):
     ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
         memory = self.start(x, memory, sets=1)
-        if self.path == "loop" or x.shape[1] == 1:
+        slow = self.path == "loop" or x.shape[1] == 1
+        if slow or not may_be_fast(self, FeedbackTransformerKV):
             return super().forward(x, memory, return_memory)
         at_once = 1 if self.path == "stack" else None
         y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values, at_once)

@@ -1,136 +1,123 @@
-"""One token after another without gradients: prepared weights, and a cache that grows in place.
+"""One token after another without gradients: the weights where they lie, and a cache that grows.
 
-What `LanguageModel.step` and `generate` run on. It computes what the models compute, in fewer and
-larger products; the models themselves stay the plain account.
+What `LanguageModel.step` and `generate` run on. It computes what the models compute, in fewer
+operations; the models themselves stay the plain account.
 
-Shapes: B batch, d width, L layers, H heads, k = d / H, n keys read, V tokens.
+Shapes: B batch, d width, L layers, H heads, k = d / H, n keys read, S distances, V tokens.
 """
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+import math
 
 import torch
 from torch import Tensor, nn
 
 from feedback.cache import Memory, Room
-from feedback.prepared import LayerWeights, layer_weights, product
-from feedback.sequence import normalize
+from feedback.prepared import in_place, product
 
 
 class Stepper:
-    """The weights of a language model prepared for single steps: a copy as they are right now.
+    """The weights of a language model at hand for single steps.
 
-    Attributes:
-        sets: how many pairs of keys and values a step has.
-        reach: how many keys the tables of distances serve; doubled when a memory outgrows it.
+    Args:
+        model: whose weights are read.
+        rows: None reads them where they lie, so that every step sees them as they are. A number B
+            copies them as they are right now, in the layout that suits a batch of B.
     """
 
-    def __init__(self, model: nn.Module):
-        self.config, self.core = model.core.config, model.core
+    def __init__(self, model: nn.Module, rows: int | None = None):
+        self.config, core = model.core.config, model.core
+        self.start = core.start
         self.parallel = self.config.model == "parallel"
-        self.embedding = model.embedding.weight.detach().clone()
-        self.reach = self.config.max_distance + self.parallel
-        self.layers = [copied(layer_weights(layer, self.reach)) for layer in self.core.layers]
-        self.eps = [(layer.norm1.eps, layer.norm2.eps) for layer in self.core.layers]
-        self.products = [
-            [product(w) for w in (z.query, z.output, z.widen, z.narrow)] for z in self.layers
-        ]
-        if self.parallel:
-            self.sets = self.config.n_layers
-            self.projections = [joined([z.keys_values], z.norm1) for z in self.core.layers]
-        else:
-            self.sets = len(self.core.keys_values)
-            self.projections = [joined(self.core.keys_values)]
-            self.mixture = self.core.mixture.weights(self.embedding)
-        head, norm = model.head, self.core.norm
-        self.head = product(head.weight * norm.weight), head.bias + head.weight @ norm.bias
-        self.last_eps = norm.eps
+        self.scale = 1 / math.sqrt(self.config.d_model // self.config.heads)
 
-    def extend(self, reach: int) -> None:
-        """Let the tables of distances serve up to `reach` keys: the farthest repeats."""
-        more, self.reach = reach - self.reach, reach
-        self.layers = [
-            w._replace(
-                r=torch.cat([w.r[:, :, :1].expand(-1, -1, more), w.r], dim=2),
-                s=torch.cat([w.s[:, :, :1].expand(-1, -1, more), w.s], dim=2),
+        def own(x: Tensor | None) -> Tensor | None:
+            return x if rows is None or x is None else x.clone()
+
+        def linear(z: nn.Linear) -> tuple:
+            multiply = in_place if rows is None or rows == 1 else product
+            return multiply(own(z.weight)), own(z.bias)
+
+        def norm(z: nn.LayerNorm) -> tuple:
+            return z.normalized_shape, own(z.weight), own(z.bias), z.eps
+
+        def taken_apart(layer: nn.Module) -> tuple:
+            attention, feed_forward = layer.attention, layer.feed_forward
+            u, r, s = own(attention.u), own(attention.r), own(attention.s)
+            return (
+                norm(layer.norm1),
+                linear(attention.query)[0],
+                (u.flatten(), r.permute(1, 2, 0), s.T[:, None]),  # (d,), (H, k, S), (H, 1, S)
+                linear(attention.output),
+                norm(layer.norm2),
+                linear(feed_forward.widen),
+                linear(feed_forward.narrow),
             )
-            for w in self.layers
+
+        self.embedding = own(model.embedding.weight)
+        self.layers = [taken_apart(layer) for layer in core.layers]
+        if self.parallel:
+            self.pairs = [[layer.keys_values] for layer in core.layers]
+        else:
+            self.pairs = [core.keys_values]
+            self.mixture = core.mixture.weights(self.embedding).clone()
+        self.pairs = [
+            [linear(z) for pair in pairs for z in (pair.key, pair.value)] for pairs in self.pairs
         ]
+        self.norm, self.head = norm(core.norm), linear(model.head)
+        self.sets = self.config.n_layers if self.parallel else len(core.keys_values)
 
     def step(self, token: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
         """Logits (B, V) after tokens (B,) that follow `memory`, and the memory with them in it."""
         state = self.embedding[token]
-        memory = self.core.start(state[:, None], memory, self.sets)
-        room, end = Room.after(memory)
-        n = len(memory) + self.parallel
+        memory = self.start(state[:, None], memory, self.sets)
+        room, n = Room.after(memory), len(memory) + self.parallel
+        n = min(n, self.config.memory_size or n)
         with torch.autocast(state.device.type, enabled=False):
-            while n > self.reach:
-                self.extend(2 * self.reach)
             outputs = [state]
             for i in range(self.config.n_layers):
-                state = self.layer(i, state, room, end, n)
+                state = self.layer(i, state, room, n)
                 outputs.append(state)
             if not self.parallel:
                 m = (self.mixture @ torch.stack(outputs).flatten(1)).view_as(state)
-                room.write(end, self.project(0, m))
+                room.write(self.project(0, m))
             multiply, bias = self.head
-            logits = multiply(normalize(state, self.last_eps)[0], bias)
-        return logits, room.memory(end + 1, self.config)
+            logits = multiply(torch.layer_norm(state, *self.norm), bias)
+        return logits, room.memory(self.config)
 
-    def layer(self, i: int, state: Tensor, room: Room, end: int, n: int) -> Tensor:
+    def layer(self, i: int, state: Tensor, room: Room, n: int) -> Tensor:
         """Layer i: (B, d) -> (B, d), reading n keys."""
-        (B, d), H, (eps1, eps2) = state.shape, self.config.heads, self.eps[i]
-        w, (to_query, to_output, to_hidden, to_state) = self.layers[i], self.products[i]
+        (B, d), H = state.shape, self.config.heads
+        norm1, to_query, (u, r, s), output, norm2, widen, narrow = self.layers[i]
         if n:
-            z = normalize(state, eps1)[0]
+            z = torch.layer_norm(state, *norm1)
             if self.parallel:
-                room.write(end, self.project(i, z), first=i)
-            keys, values = room.read(i % self.sets, end + self.parallel - n, end + self.parallel)
-            query = to_query(z, w.query_bias).view(B, H, -1).transpose(0, 1)  # (H, B, k)
-            scores = torch.baddbmm(w.s[:, :, -n:], query, w.r[:, :, -n:]).view(H * B, 1, n)
-            scores.baddbmm_(query.reshape(H * B, 1, -1), keys.transpose(1, 2))
+                room.write(self.project(i, z), first=i)
+            end = room.end + self.parallel
+            keys, values = room.read(i % self.sets, end - n, end)
+            query = to_query(z)
+            heads = query.view(B, H, -1).transpose(0, 1)  # (H, B, k)
+            near = min(n, r.shape[2])
+            scores = torch.baddbmm(  # W_q z times r, and s
+                s[:, :, -near:], heads, r[:, :, -near:], beta=self.scale, alpha=self.scale
+            )
+            if n > near:  # farther keys share the farthest row
+                far = scores[:, :, :1].expand(-1, -1, n - near)
+                scores = torch.cat([far, scores], dim=2)
+            scores = scores.view(H * B, 1, n)
+            query = (query + u).view(B, H, -1).transpose(0, 1).reshape(H * B, 1, -1)
+            scores.baddbmm_(query, keys.transpose(1, 2), alpha=self.scale)
             read = torch.bmm(scores.softmax(-1), values).view(H, B, -1)
-            state = to_output(read.transpose(0, 1).reshape(B, d), w.output_bias, plus=state)
-        hidden = to_hidden(normalize(state, eps2)[0], w.widen_bias, relu=True)
-        return to_state(hidden, w.narrow_bias, plus=state)
+            multiply, bias = output
+            state = multiply(read.transpose(0, 1).reshape(B, d), bias, plus=state)
+        multiply, bias = widen
+        hidden = multiply(torch.layer_norm(state, *norm2), bias, relu=True)
+        multiply, bias = narrow
+        return multiply(hidden, bias, plus=state)
 
     def project(self, i: int, x: Tensor) -> Tensor:
         """Keys and values of x (B, d), as a room stores them: (sets, 2, H, B, k)."""
-        multiply, bias = self.projections[i]
         (B, d), H = x.shape, self.config.heads
-        return multiply(x, bias).view(B, -1, 2, H, d // H).permute(1, 2, 3, 0, 4)
-
-
-def copied(weights: LayerWeights) -> LayerWeights:
-    """The same numbers in storage of their own: some of them are the layer's parameters."""
-    return LayerWeights(*(w.detach().clone() for w in weights))
-
-
-def joined(pairs: list[nn.Module], norm: nn.LayerNorm | None = None) -> tuple:
-    """All keys and values of x by one product, norm's gain and bias worked in: (product, bias)."""
-    maps = [linear for pair in pairs for linear in (pair.key, pair.value)]
-    weight = torch.cat([linear.weight for linear in maps])
-    bias = [weight.new_zeros(z.out_features) if z.bias is None else z.bias for z in maps]
-    bias = torch.cat(bias)
-    if norm is not None:
-        bias, weight = bias + weight @ norm.bias, weight * norm.weight
-    return product(weight), bias
-
-
-prepared: WeakKeyDictionary[nn.Module, tuple] = WeakKeyDictionary()
-
-
-@torch.no_grad()
-def stepper(model: nn.Module) -> Stepper:
-    """A `Stepper` of the model as it is: the last one, unless a weight has changed since.
-
-    Autocast is off here and in its steps, as in `feedback.sequence`.
-    Changes made behind autograd's back, through `.data`, are not seen.
-    """
-    state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in model.parameters()]
-    known = prepared.get(model)
-    if known is None or known[0] != state:
-        with torch.autocast(model.embedding.weight.device.type, enabled=False):
-            known = prepared[model] = (state, Stepper(model))
-    return known[1]
+        made = torch.stack([multiply(x, bias) for multiply, bias in self.pairs[i]])
+        return made.view(-1, 2, B, H, d // H).transpose(2, 3)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.attention import Attention, KeysValues
-from feedback.cache import Memory, empty_memory
+from feedback.cache import Memory, check_fits, empty_memory
 from feedback.config import Config
 
 
@@ -116,9 +116,7 @@ class SequenceModel(nn.Module):
             )
         if memory is None:
             return empty_memory(self.config, sets, x)
-        if not isinstance(memory, Memory):
-            raise TypeError(f"memory is a {type(memory).__name__}; it must be a feedback Memory")
-        memory.check_fits(self.config, x)
+        check_fits(memory, self.config, sets, x)
         return memory
 
 

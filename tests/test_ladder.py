@@ -75,6 +75,7 @@ def test_every_path_equals_the_loop(shape, model, path):
 
 @every_shape
 @every_model
+@pytest.mark.filterwarnings("ignore:.*every submodule is called")
 def test_dropout_stands_in_its_four_places(shape, model):
     """With the same explicit masks, every path equals the reference that applies them by hand."""
     x, masks = random_input(shape), reference.Masks()

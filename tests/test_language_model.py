@@ -66,15 +66,19 @@ def test_generation_samples_what_forward_predicts(model):
 @every_model
 def test_generation_reads_every_token_once(model, monkeypatch):
     """The cache is used: no prefix is run again."""
-    model, read, step = small(model), [], Stepper.step
-    model.embedding.register_forward_hook(lambda module, inputs, y: read.append(y.shape[:2]))
-    monkeypatch.setattr(
-        Stepper,
-        "step",
-        lambda self, token, memory: (read.append(token.shape), step(self, token, memory))[1],
-    )
+    model, read = small(model), []
+    for kind, name in ((LanguageModel, "forward"), (Stepper, "step")):
+        monkeypatch.setattr(kind, name, noting(read, getattr(kind, name)))
     model.generate(some_tokens(B=2, T=3), 5)
     assert read == [(2, 3)] + [(2,)] * 4
+
+
+def noting(shapes, method):
+    """The method, which notes the shape of the tokens that it is given."""
+    return lambda self, tokens, *more, **named: (
+        shapes.append(tokens.shape),
+        method(self, tokens, *more, **named),
+    )[1]
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])

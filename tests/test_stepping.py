@@ -1,20 +1,19 @@
-"""Steps without gradients: prepared weights and a cache that grows in place change no number."""
+"""Steps without gradients: fewer operations and a cache that grows in place change no number."""
 
 import copy
+import io
+from dataclasses import replace
 
 import pytest
 import torch
 from test_language_model import MODELS, small, some_tokens
-
-from feedback.prepared import layer_weights
-from feedback.stepping import Stepper, stepper
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
 
 @every_model
 @pytest.mark.parametrize("memory_size", [None, 1, 4])
-def test_prepared_steps_give_the_logits_of_forward(model, memory_size):
+def test_steps_give_the_logits_of_forward(model, memory_size):
     """Past the learned distances (4), the first room (16 places) and the bound on the memory."""
     memory_size = None if model == "parallel" else memory_size  # it has no memory to bound
     model, tokens = small(model, memory_size=memory_size), some_tokens(T=40)
@@ -68,48 +67,160 @@ def test_a_memory_from_steps_serves_forward_and_its_gradients(model):
 
 
 @every_model
-def test_places_are_taken_in_rooms_that_double(model, monkeypatch):
+def test_places_are_taken_in_rooms_that_double(model):
     """Not one new buffer a step: 200 steps need five."""
-    model, buffers = small(model), set()
+    model, buffers, held = small(model), set(), []
     with torch.no_grad():
         memory = None
         for t in range(200):
             _, memory = model.step(torch.tensor([t % 11]), memory)
-            buffers.add(memory.place[0])
+            buffers.add(memory.keys[0].untyped_storage().data_ptr())
+            held.append(memory)  # so that no buffer's place is taken by another
             a_step = memory.nbytes / len(memory)
             assert memory.keys[0].untyped_storage().nbytes() <= max(16, 2 * t) * a_step
     assert len(buffers) == 5
 
 
-def test_other_numbers_put_into_a_memory_are_read():
-    model, tokens = small(), some_tokens(T=3)
-    with torch.no_grad():
-        _, memory = model.step(tokens[:, 0])
-        other = copy.copy(memory)
-        object.__setattr__(other, "keys", tuple(torch.ones_like(x) for x in memory.keys))
-        ours, _ = model.step(tokens[:, 1], other)
-    theirs, _ = model.step(tokens[:, 1], other)
-    torch.testing.assert_close(ours, theirs)
+# How people change a memory of six steps and two rows, and the tokens that it holds then.
+CHANGED = {
+    "cropped": (lambda m: cut(m, lambda x: x[:, :, :4]), lambda x: x[:, :4]),
+    "cropped, its method": (lambda m: m.crop(4), lambda x: x[:, :4]),
+    "emptied": (lambda m: m.crop(0), lambda x: x[:, :0]),
+    "reversed rows": (lambda m: cut(m, lambda x: x.flip(0)), lambda x: x.flip(0)),
+    "reordered": (lambda m: cut(m, lambda x: x[[1, 0]]), lambda x: x[[1, 0]]),
+    "selected": (lambda m: m.select([1, 0]), lambda x: x[[1, 0]]),
+    "selected with a tensor": (lambda m: m.select(torch.tensor([1, 1])), lambda x: x[[1, 1]]),
+    "first row twice": (
+        lambda m: cut(m, lambda x: x[:1].expand(2, -1, -1, -1)),
+        lambda x: x[[0, 0]],
+    ),
+    "repeated": (
+        lambda m: cut(m, lambda x: x[1:].repeat(3, 1, 1, 1)),
+        lambda x: x[[1, 1, 1]],
+    ),
+    "one row": (lambda m: cut(m, lambda x: x[1:]), lambda x: x[1:]),
+    "three rows of two": (lambda m: m.select([1, 0, 1]), lambda x: x[[1, 0, 1]]),
+    "cloned": (lambda m: cut(m, torch.clone), lambda x: x),
+    "detached": (lambda m: m.detach(), lambda x: x),
+    "other strides": (
+        lambda m: cut(m, lambda x: x.transpose(2, 3).contiguous().transpose(2, 3)),
+        lambda x: x,
+    ),
+    "copied": (copy.deepcopy, lambda x: x),
+    "saved": (lambda m: saved(m), lambda x: x),
+}
+
+
+def cut(memory, change):
+    return replace(
+        memory,
+        keys=tuple(change(x) for x in memory.keys),
+        values=tuple(change(x) for x in memory.values),
+    )
+
+
+def saved(memory):
+    buffer = io.BytesIO()
+    torch.save(memory, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=False)
 
 
 @every_model
-def test_changed_weights_are_seen_and_unchanged_ones_prepared_once(model):
-    model, token = small(model), torch.tensor([3])
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+@pytest.mark.parametrize("change", CHANGED)
+@pytest.mark.parametrize("by_steps", [True, False])
+def test_a_changed_memory_is_read_as_it_is(model, change, by_steps):
+    """Three steps on from it, beside the tokens that it stands for."""
+    model, tokens = small(model), some_tokens(T=6)
+    act, same = CHANGED[change]
     with torch.no_grad():
-        model.step(token)
-        ready = stepper(model)
-        model.step(token)
-        assert stepper(model) is ready
-    for change in (
-        lambda: (model(token[None]).sum().backward(), optimizer.step()),
-        lambda: model.load_state_dict(small(model.config.model).state_dict()),
-        lambda: model.float(),
+        memory = None
+        for t in range(6) if by_steps else ():
+            _, memory = model.step(tokens[:, t], memory)
+        if not by_steps:
+            _, memory = model(tokens, return_memory=True)
+        before = [x.clone() for x in memory.keys + memory.values]
+        other, held = act(memory), same(tokens)
+        for token in (3, 1, 4):
+            new = torch.full((len(held), 1), token)
+            held = torch.cat([held, new], 1)
+            whole = model(new, other)[:, 0]
+            found, other = model.step(new[:, 0], other)
+            torch.testing.assert_close(found, model(held)[:, -1])
+            torch.testing.assert_close(whole, found)
+            model.step(tokens[:, 5], memory)  # the one it was made from goes on as well
+        assert len(other) == held.shape[1]
+        for old, new in zip(before, memory.keys + memory.values, strict=True):
+            assert torch.equal(old, new)
+        text = model.step(tokens[:, 0], memory)[0]
+        torch.testing.assert_close(text, model(torch.cat([tokens, tokens[:, :1]], 1))[:, -1])
+
+
+MISFITS = {
+    "keys only": (lambda m: replace(m, keys=tuple(k[:, :, :4] for k in m.keys)), "shape"),
+    "values of fewer rows": (lambda m: replace(m, values=tuple(v[:1] for v in m.values)), "shape"),
+    "heads gone": (lambda m: cut(m, lambda x: x[:, :2]), "shape"),
+    "merged heads": (lambda m: cut(m, lambda x: x.flatten(2)), "shape"),
+    "a set too many": (lambda m: replace(m, keys=m.keys + m.keys[:1]), "the model"),
+    "no sets": (lambda m: replace(m, keys=(), values=()), "the model"),
+    "another batch": (lambda m: m.select([0, 1, 0]), "batch of 3"),
+    "half precision": (lambda m: cut(m, torch.Tensor.half), "float16"),
+    "a tensor for a tuple": (lambda m: replace(m, keys=torch.stack(m.keys)), "tuple"),
+    "lists of numbers": (lambda m: replace(m, keys=tuple(k.tolist() for k in m.keys)), "tuple"),
+}
+
+
+@every_model
+@pytest.mark.parametrize("change", MISFITS)
+def test_a_memory_that_does_not_fit_is_refused(model, change):
+    model, tokens = small(model), some_tokens(T=6)
+    act, reason = MISFITS[change]
+    _, memory = model(tokens, return_memory=True)
+    with torch.no_grad():
+        for run in (lambda m: model.step(tokens[:, 0], m), lambda m: model(tokens, m)):
+            with pytest.raises((TypeError, ValueError), match=reason):
+                run(act(memory))
+
+
+def test_a_memory_is_cropped_and_selected_within_its_bounds():
+    tokens = some_tokens(T=6)
+    _, memory = small()(tokens, return_memory=True)
+    assert torch.equal(memory.crop(2).keys[0], memory.keys[0][:, :, :2]) and len(memory) == 6
+    for steps, error in ((-1, ValueError), (7, ValueError), (2.0, TypeError), ("2", TypeError)):
+        with pytest.raises(error, match="steps"):
+            memory.crop(steps)
+    for rows, error in (
+        ([2], ValueError),
+        ([-1], ValueError),
+        ([], (TypeError, ValueError)),
+        ([[0, 1]], ValueError),
+        ([0.0], TypeError),
+        (torch.tensor([True, False]), TypeError),
     ):
-        change()
-        with torch.no_grad():
-            torch.testing.assert_close(model.step(token)[0], model(token[None])[:, 0])
-        assert stepper(model) is not ready
+        with pytest.raises(error, match="rows"):
+            memory.select(rows)
+    _, full = small(memory_size=4)(tokens, return_memory=True)
+    with pytest.raises(ValueError, match="Memories never change"):
+        full.crop(3)
+    assert len(full.crop(4)) == 4
+    _, short = small(memory_size=9)(tokens, return_memory=True)
+    assert len(short.crop(3)) == 3
+    bounded = small(memory_size=4)
+    longer = replace(full, keys=short.keys, values=short.values)  # of which the last four are read
+    with torch.no_grad():
+        found, after = bounded.step(tokens[:, 0], longer)
+    torch.testing.assert_close(found, bounded(tokens[:, :1], longer)[:, 0])
+    assert len(after) == 4
+
+
+def test_gradients_flow_through_a_cropped_and_a_selected_memory():
+    model, tokens = small(), some_tokens(T=6)
+    _, memory = model(tokens[:, :4], return_memory=True)
+    loss = model(tokens[:, 4:], memory.crop(3).select([1, 0])).square().mean()
+    found = torch.autograd.grad(loss, model.embedding.weight)[0]
+    swapped = torch.cat([tokens[[1, 0], :3], tokens[:, 4:]], 1)
+    loss = model(swapped)[:, 3:].square().mean()
+    torch.testing.assert_close(found, torch.autograd.grad(loss, model.embedding.weight)[0])
 
 
 @every_model
@@ -153,18 +264,6 @@ def test_dropout_falls_on_steps_in_training_only():
         assert not torch.equal(model.step(token)[0], first)
         model.eval()
         assert torch.equal(model.step(token)[0], model.step(token)[0])
-
-
-def test_tables_of_distances_are_extended_by_doubling():
-    model = small()
-    ready = Stepper(model.requires_grad_(False))
-    memory = None
-    for t in range(20):
-        _, memory = ready.step(torch.tensor([t % 11]), memory)
-    assert ready.reach == 32  # 4, 8, 16, 32
-    for w, layer in zip(ready.layers, model.core.layers, strict=True):
-        for found, expected in zip(w, layer_weights(layer, 32), strict=True):
-            assert torch.equal(found, expected)
 
 
 @every_model

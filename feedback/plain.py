@@ -1,0 +1,120 @@
+"""May a fast way be taken? Only where a model is what its config builds, run by torch as it stands.
+
+The fast ways (`feedback.sequence`, `feedback.stepping`) read weights and call no submodule. Whoever
+hooks, prunes or replaces a submodule, or lets torch rewrite the operations, means the submodules as
+they are called: such a model takes the plain way, which calls every one of them, and says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from feedback.config import Config
+
+PLAIN = nn.Parameter, Tensor, type(None)
+
+
+def is_rewritten() -> bool:
+    """Whether torch compiles, exports, traces, batches or otherwise watches what is computed."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._functorch.peek_interpreter_stack() is not None  # torch.func, vmap
+        or forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0  # fake tensors, counters of operations
+    )
+
+
+def may_be_fast(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple] = ()) -> bool:
+    """Whether reading the weights of a model is as good as calling its submodules.
+
+    Where it is not, a warning names what stands in the way. Python shows it once.
+
+    Args:
+        core: a model of this kind.
+        beside: modules around it that are read as well, each with its own kind.
+    """
+    if is_rewritten() or core.norm.weight.is_meta:
+        return False
+    obstacle = first_obstacle(core, kind, beside)
+    if obstacle is not None:
+        warnings.warn(
+            f"{obstacle}: every submodule is called at every step, which is right and slower",
+            stacklevel=3,
+        )
+    return obstacle is None
+
+
+def first_obstacle(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple]) -> str | None:
+    """What makes the model more than the weights that its config names; None if nothing does."""
+    if nn.modules.module._has_any_global_hook():
+        return "there are hooks for all modules"
+    for module, its_kind in beside:
+        own = module.__dict__
+        if type(module).forward is not its_kind.forward or "forward" in own:
+            return f"a {type(module).__name__} has a way forward of its own"
+        if has_hooks(own) or own.get("max_norm") is not None:
+            return f"a {type(module).__name__} does more than its weights say"
+    if getattr(type(core), "advance", None) is not getattr(kind, "advance", None):
+        return f"{type(core).__name__} has a way of its own to take a step"
+    found, expected, eps = list(tree(core)), built(kind, core.config), core.norm.eps
+    for module, (its_kind, shapes) in zip(found, expected, strict=False):
+        own = module.__dict__
+        if (type(module) is not its_kind and module is not core) or "forward" in own:
+            return f"{name_of(core, module)} is replaced by a {type(module).__name__}"
+        if has_hooks(own):
+            return f"{name_of(core, module)} has hooks"
+        weights = own["_parameters"]
+        if weights.keys() != shapes.keys():
+            return f"{name_of(core, module)} has other weights than its config asks for"
+        for name, w in weights.items():
+            if (None if w is None else w.shape) != shapes[name]:
+                return f"{name_of(core, module)}.{name} has another shape than its config asks for"
+            if type(w) not in PLAIN:
+                return f"{name_of(core, module)}.{name} is a {type(w).__name__}"
+        if own.get("eps", eps) != eps:
+            return f"{name_of(core, module)} has an eps of its own"
+    return None if len(found) == len(expected) else "there are other submodules than at the start"
+
+
+def has_hooks(own: dict) -> bool:
+    """Whether a module with these attributes calls something before or after it is called."""
+    return bool(
+        own["_forward_hooks"]
+        or own["_forward_pre_hooks"]
+        or own["_backward_hooks"]
+        or own["_backward_pre_hooks"]
+    )
+
+
+def tree(module: nn.Module) -> Iterator[nn.Module]:
+    """A module and all below it."""
+    yield module
+    for child in module._modules.values():
+        if child is not None:
+            yield from tree(child)
+
+
+@cache
+def built(kind: type[nn.Module], config: Config) -> list[tuple]:
+    """What the config builds: type and shapes of the weights of every module."""
+    with torch.device("meta"):
+        model = kind(config)
+    return [
+        (
+            type(module),
+            {name: w if w is None else w.shape for name, w in module._parameters.items()},
+        )
+        for module in tree(model)
+    ]
+
+
+def name_of(core: nn.Module, module: nn.Module) -> str:
+    """The name of a submodule as `named_modules` has it."""
+    return next(name for name, one in core.named_modules() if one is module) or "the model"

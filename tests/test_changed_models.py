@@ -1,0 +1,535 @@
+"""However people change a model or run it through torch, it computes what calling its parts does.
+
+The judge is a copy of the changed model on the plain way: path "loop", and whole sequences instead
+of single steps.
+"""
+
+import copy
+import io
+import warnings
+from functools import partial
+
+import pytest
+import torch
+from test_language_model import MODELS, small, some_tokens
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
+
+from feedback import LanguageModel
+
+every_model = pytest.mark.parametrize("model", MODELS)
+
+
+def widen(model):
+    return model.core.layers[1].feed_forward.widen
+
+
+def each(model, kind=nn.Linear):
+    return [module for module in model.core.modules() if isinstance(module, kind)]
+
+
+class LowRank(nn.Linear):
+    """A linear map and a small change beside it."""
+
+    def forward(self, x):
+        return super().forward(x) + 0.3 * x.sum(-1, keepdim=True)
+
+
+class Doubled(nn.Module):
+    def forward(self, w):
+        return 2 * w
+
+
+class Tagged(torch.Tensor):
+    """A tensor whose products are doubled."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is not nn.functional.linear:
+            return super().__torch_function__(function, types, args, kwargs or {})
+        with torch._C.DisableTorchFunctionSubclass():
+            return 2 * function(*args, **(kwargs or {}))
+
+
+def replaced(model, change):
+    feed_forward = model.core.layers[1].feed_forward
+    feed_forward.widen = change(feed_forward.widen)
+
+
+def low_rank(linear):
+    other = LowRank(linear.in_features, linear.out_features)
+    other.load_state_dict(linear.state_dict())
+    return other
+
+
+def without_bias(linear):
+    return nn.Linear(linear.in_features, linear.out_features, bias=False)
+
+
+def with_query_bias(model):
+    d = model.config.d_model
+    model.core.layers[0].attention.query = nn.Linear(d, d)
+
+
+def old_weight_norm(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nn.utils.weight_norm(widen(model))
+
+
+def pruned(model):
+    for linear in each(model):
+        prune.random_unstructured(linear, "weight", 0.5)
+
+
+def narrower(model):
+    for layer in model.core.layers:
+        layer.feed_forward.widen = nn.Linear(model.config.d_model, 5)
+        layer.feed_forward.narrow = nn.Linear(5, model.config.d_model)
+
+
+def own_forward(model):
+    widen(model).forward = lambda x: nn.functional.linear(x, widen(model).weight).sin()
+
+
+def tagged(model):
+    widen(model).weight = nn.Parameter(widen(model).weight.detach().as_subclass(Tagged))
+
+
+def more_eps(model):
+    model.core.layers[0].norm1.eps = 0.5
+
+
+def without_gain(model):
+    model.core.layers[0].norm2 = nn.LayerNorm(model.config.d_model, elementwise_affine=False)
+
+
+def last_layers_swapped(model):
+    layers = list(model.core.layers)
+    model.core.layers = nn.ModuleList([layers[1], layers[0], *layers[2:]])
+
+
+def tied(model):
+    model.head.weight = model.embedding.weight
+
+
+def in_embedding(model):
+    model.embedding.register_forward_hook(lambda module, given, y: y + 1)
+
+
+def renormalised(model):
+    model.embedding = nn.Embedding(*model.embedding.weight.shape, max_norm=0.1)
+
+
+# What people do to a model, and whether the fast way has to be left for it.
+CHANGES = {
+    "hook": lambda m: widen(m).register_forward_hook(lambda module, given, y: 0.5 * y),
+    "pre-hook": lambda m: widen(m).register_forward_pre_hook(lambda module, given: (-given[0],)),
+    "hook on a layer's norm": lambda m: m.core.layers[0].norm1.register_forward_hook(
+        lambda module, given, y: y + 1
+    ),
+    "hook on the last norm": lambda m: m.core.norm.register_forward_hook(
+        lambda module, given, y: y + 1
+    ),
+    "hook on the head": lambda m: m.head.register_forward_hook(lambda module, given, y: 3 * y),
+    "hook on the embedding": in_embedding,
+    "hook on attention": lambda m: m.core.layers[0].attention.register_forward_hook(
+        lambda module, given, y: (2 * y[0], y[1])
+    ),
+    "pruning": pruned,
+    "pruning made permanent": lambda m: (
+        pruned(m),
+        [prune.remove(linear, "weight") for linear in each(m)],
+    ),
+    "weight_norm, old": old_weight_norm,
+    "weight_norm": lambda m: parametrizations.weight_norm(widen(m)),
+    "spectral_norm": lambda m: parametrizations.spectral_norm(m.eval() and widen(m)),
+    "parametrization": lambda m: parametrize.register_parametrization(
+        widen(m), "weight", Doubled()
+    ),
+    "low rank": lambda m: replaced(m, low_rank),
+    "two maps": lambda m: replaced(
+        m, lambda z: nn.Sequential(z, nn.Linear(z.out_features, z.out_features))
+    ),
+    "no bias": lambda m: replaced(m, without_bias),
+    "a bias more": with_query_bias,
+    "another forward": own_forward,
+    "another activation beside": lambda m: setattr(m.core.layers[0], "dropout", nn.Tanh()),
+    "narrower": narrower,
+    "a weight of its own type": tagged,
+    "eps": more_eps,
+    "norm without gain": without_gain,
+    "layers swapped": last_layers_swapped,
+    "tied weights": tied,
+    "renormalised embedding": renormalised,
+}
+
+
+def changed(model, change, path=None, **settings):
+    model = small(model, **settings)
+    if path is not None and model.config.model != "parallel":
+        model.core.path = path
+    torch.manual_seed(3)
+    CHANGES[change](model)
+    return model.double().eval()
+
+
+@pytest.mark.filterwarnings("ignore:.*every submodule is called")
+@pytest.mark.parametrize("change", CHANGES)
+@every_model
+def test_a_changed_model_computes_what_its_parts_do(model, change):
+    """Outputs and gradients of a whole, single steps and the text that is written."""
+    tokens = some_tokens(T=9)
+    plain, fast = (changed(model, change, path) for path in ("loop", None))
+    expected, found = plain(tokens), fast(tokens)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    for logits in (expected, found, fast(tokens), plain(tokens)):
+        logits.square().mean().backward()  # twice, as training does
+    named = dict(plain.named_parameters())
+    for name, parameter in fast.named_parameters():
+        torch.testing.assert_close(parameter.grad, named[name].grad, rtol=1e-3, atol=1e-5, msg=name)
+    with torch.no_grad():
+        memory = None
+        for t in range(9):
+            logits, memory = fast.step(tokens[:, t], memory)
+            torch.testing.assert_close(logits, expected[:, t], rtol=1e-4, atol=1e-5)
+    text = fast.generate(tokens, 5, temperature=0)
+    for t in range(9, 14):
+        best = plain(text[:, :t])[:, -1].topk(2)
+        sure = (best.values[:, 0] - best.values[:, 1]) > 1e-4
+        assert torch.equal(text[sure, t], best.indices[sure, 0])
+
+
+def test_a_warning_says_once_which_part_is_called_and_goes_when_it_is_plain():
+    model, tokens = small(), some_tokens()
+    hook = CHANGES["hook"](model)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            model(tokens)
+    assert len(told) == 1 and "layers.1.feed_forward.widen has hooks" in str(told[0].message)
+    hook.remove()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(tokens)
+        with torch.no_grad():
+            model.step(tokens[:, 0])
+
+
+def by_fused(kind, model, tokens):
+    model.float()
+    optimizer = kind(model.parameters(), lr=0.1, fused=True)
+    model(tokens).square().mean().backward()
+    optimizer.step()
+
+
+def by_numpy(model, tokens):
+    widen(model).weight.detach().numpy()[:] *= -1
+
+
+def by_data(model, tokens):
+    for parameter in model.parameters():
+        parameter.data.mul_(-1)
+
+
+def by_vector(model, tokens):
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    nn.utils.vector_to_parameters(-vector, model.parameters())
+
+
+def by_new_weight(model, tokens):
+    model.core.layers[0].attention.output.weight = nn.Parameter(
+        -model.core.layers[0].attention.output.weight.detach()
+    )
+
+
+def by_swap(model, tokens):
+    other = small(model.config.model)
+    torch.utils.swap_tensors(widen(model).weight, nn.Parameter(-widen(other).weight.detach()))
+
+
+def by_averaging(model, tokens):
+    nn.Module.load_state_dict(
+        model, {name: -w for name, w in model.state_dict().items()}, assign=True
+    )
+
+
+def by_mixture(model, tokens):
+    if model.config.model != "parallel":
+        model.core.mixture.w.data[0] += 3
+    model.head.bias.data += 1
+
+
+WEIGHT_CHANGES = {
+    **{
+        f"fused {kind.__name__}": partial(by_fused, kind)
+        for kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad)
+    },
+    **{
+        change.__name__[3:]: change
+        for change in (
+            by_numpy,
+            by_data,
+            by_vector,
+            by_new_weight,
+            by_swap,
+            by_averaging,
+            by_mixture,
+        )
+    },
+    "inference mode": torch.inference_mode()(by_data),
+}
+
+
+@pytest.mark.parametrize("change", WEIGHT_CHANGES)
+@every_model
+def test_single_steps_and_texts_see_every_change_of_the_weights(model, change):
+    model, tokens = small(model), some_tokens()
+
+    def second_step():
+        with torch.no_grad():
+            memory = model.step(tokens[:, 0])[1]
+            return model.step(tokens[:, 1], memory)[0]
+
+    before = second_step()
+    model.generate(tokens[:, :2], 3)
+    WEIGHT_CHANGES[change](model, tokens)
+    found = second_step()
+    torch.testing.assert_close(found, model(tokens[:, :2])[:, 1], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found.double(), before.double(), atol=1e-2)
+    text = model.generate(tokens[:, :2], 4, temperature=0)
+    assert torch.equal(text[:, -1], model(text[:, :-1])[:, -1].argmax(-1))
+
+
+@every_model
+def test_a_memory_goes_on_after_a_change_of_the_weights(model):
+    """Keys and values of old steps stay what they were; what is made of them uses the weights."""
+    model, tokens = small(model), some_tokens()
+    with torch.no_grad():
+        memory = model.step(tokens[:, 0])[1]
+        by_data(model, tokens)
+        found = model.step(tokens[:, 1], memory)[0]
+        expected = model(tokens[:, 1:2], memory)[:, 0]
+    torch.testing.assert_close(found, expected)
+
+
+def loss_of(model, tokens):
+    return nn.functional.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+
+
+def by_grad_of_grad(model, tokens):
+    parameters = list(model.parameters())
+    first = torch.autograd.grad(loss_of(model, tokens), parameters, create_graph=True)
+    return torch.autograd.grad(sum(g.square().sum() for g in first), model.core.norm.weight)[0]
+
+
+def by_backward_of_grad(model, tokens):
+    first = torch.autograd.grad(loss_of(model, tokens), list(model.parameters()), create_graph=True)
+    sum(g.square().sum() for g in first).backward()
+    return model.core.norm.weight.grad
+
+
+def by_backward_of_backward(model, tokens):
+    loss_of(model, tokens).backward(create_graph=True)
+    first = [p.grad for p in model.parameters()]
+    return torch.autograd.grad(sum(g.square().sum() for g in first), model.core.norm.weight)[0]
+
+
+def by_penalty_on_embeddings(model, tokens):
+    x = model.embedding(tokens).detach().requires_grad_()
+    (first,) = torch.autograd.grad(model.core(x).square().sum(), x, create_graph=True)
+    return torch.autograd.grad(first.square().sum(), widen(model).weight)[0]
+
+
+def functional_loss(model, tokens):
+    """The loss as a function of one weight."""
+
+    def loss(weight):
+        core = {"core.layers.1.feed_forward.widen.weight": weight}
+        logits = torch.func.functional_call(model, core, (tokens,))
+        return logits.square().mean()
+
+    return loss
+
+
+def by_hessian(model, tokens):
+    return torch.func.hessian(functional_loss(model, tokens))(widen(model).weight.detach())
+
+
+def by_hessian_vector(model, tokens):
+    weight = widen(model).weight.detach()
+    return torch.func.jvp(
+        torch.func.grad(functional_loss(model, tokens)), (weight,), (torch.ones_like(weight),)
+    )[1]
+
+
+def by_autograd_hessian(model, tokens):
+    return torch.autograd.functional.hessian(
+        functional_loss(model, tokens), widen(model).weight.detach()
+    )
+
+
+SECOND = (
+    by_grad_of_grad,
+    by_backward_of_grad,
+    by_backward_of_backward,
+    by_penalty_on_embeddings,
+    by_hessian,
+    by_hessian_vector,
+    by_autograd_hessian,
+)
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize("way", SECOND)
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("feedback", "stack"), ("feedback-kv", "stack"), ("feedback-kv", "sequence")],
+)
+def test_a_second_derivative_is_right_or_refused_by_name(model, path, way):
+    tokens = some_tokens(T=4)
+    expected = way(small(model, "loop"), tokens)
+    try:
+        found = way(small(model, path), tokens)
+    except RuntimeError as error:
+        assert "path='loop'" in str(error) and model == "feedback-kv"
+        assert way not in (by_hessian, by_hessian_vector)
+    else:
+        torch.testing.assert_close(found, expected)
+
+
+def first_gradients(model, run):
+    model.zero_grad()
+    run().square().mean().backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("path", ["loop", "stack", "sequence"])
+def test_recomputed_and_offloaded_activations_give_the_same_gradients(path):
+    from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+
+    model, tokens = small(path=path), some_tokens()
+    expected = first_gradients(model, lambda: model(tokens))
+    never = partial(create_selective_checkpoint_contexts, [torch.ops.aten.mm.default])
+    ways = {
+        "new": lambda: checkpoint(model, tokens, use_reentrant=False),
+        "old": lambda: model.head(
+            checkpoint(model.core, model.embedding(tokens), use_reentrant=True)
+        ),
+        "selective": lambda: checkpoint(model, tokens, use_reentrant=False, context_fn=never),
+        "in two": lambda: torch.cat(
+            [checkpoint(model, half, use_reentrant=False) for half in tokens.split(1)]
+        ),
+    }
+    for name, way in ways.items():
+        found = first_gradients(model, way)
+        for parameter in expected:
+            torch.testing.assert_close(found[parameter], expected[parameter], msg=name)
+    with torch.autograd.graph.save_on_cpu():
+        found = first_gradients(model, lambda: model(tokens))
+    for parameter in expected:
+        torch.testing.assert_close(found[parameter], expected[parameter])
+
+
+@every_model
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_compiled_model_computes_the_same(model, backend):
+    torch._dynamo.reset()
+    model, tokens = small(model).float(), some_tokens(T=3)
+    expected, gradients = model(tokens), first_gradients(model, lambda: model(tokens))
+    compiled = torch.compile(model, backend=backend)
+    torch.testing.assert_close(compiled(tokens), expected)
+    found = first_gradients(model, lambda: compiled(tokens))
+    torch.testing.assert_close(found, gradients)
+
+
+@every_model
+def test_a_model_is_traced_and_exported(model):
+    model, tokens = small(model).float().eval(), some_tokens(T=3)
+    expected = model(tokens)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sizes become constants
+        traced = torch.jit.trace(model, (tokens,))
+        exported = torch.export.export(model, (tokens,)).module()
+    torch.testing.assert_close(traced(tokens), expected)
+    torch.testing.assert_close(exported(tokens), expected)
+
+
+@every_model
+def test_a_model_runs_over_a_batch_by_vmap(model):
+    """Over tokens, and over the weights of three models at once."""
+    models, tokens = [small(model) for _ in range(3)], some_tokens()
+    expected = models[0](tokens)
+    found = torch.vmap(lambda row: models[0](row[None])[0])(tokens)
+    torch.testing.assert_close(found, expected)
+    for scale, one in enumerate(models, 1):
+        for parameter in one.parameters():
+            parameter.data *= scale / 3
+    weights, buffers = torch.func.stack_module_state(models)
+    base = copy.deepcopy(models[0])
+
+    def run(weights, buffers):
+        return torch.func.functional_call(base, (weights, buffers), (tokens,))
+
+    found = torch.vmap(run)(weights, buffers)
+    torch.testing.assert_close(found, torch.stack([one(tokens) for one in models]))
+
+
+@every_model
+def test_gradients_of_each_row_and_along_a_direction(model):
+    model, tokens = small(model), some_tokens()
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+
+    def loss(weights, row):
+        return torch.func.functional_call(model, weights, (row[None],)).square().mean()
+
+    each_row = torch.vmap(torch.func.grad(loss), in_dims=(None, 0))(weights, tokens)
+    direction = {name: torch.ones_like(w) for name, w in weights.items()}
+    for i, row in enumerate(tokens):
+        expected = first_gradients(model, lambda row=row: model(row[None]))
+        torch.testing.assert_close({n: g[i] for n, g in each_row.items()}, expected)
+        _, along = torch.func.jvp(lambda w, row=row: loss(w, row), (weights,), (direction,))
+        torch.testing.assert_close(along, sum(g.sum() for g in expected.values()))
+
+
+@every_model
+def test_shapes_without_numbers(model):
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    tokens, config = some_tokens(), small(model).config
+    with torch.device("meta"):
+        without = LanguageModel(config)
+    assert without(tokens.to("meta")).shape == (2, 9, 11)
+    with FakeTensorMode() as mode:
+        fake = LanguageModel(config)
+        assert fake(mode.from_tensor(tokens)).shape == (2, 9, 11)
+        fake(mode.from_tensor(tokens)).sum().backward()
+
+
+@every_model
+def test_operations_are_counted_as_on_the_plain_way(model):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counts = []
+    for path in ("loop", None):
+        one = small(model, path if model != "parallel" else None)
+        with FlopCounterMode(display=False) as counter:
+            one.float()(some_tokens())
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+
+
+@every_model
+def test_a_copied_and_a_pickled_model_are_models(model):
+    model, tokens = small(model), some_tokens()
+    expected = model(tokens)
+    with torch.no_grad():
+        model.step(tokens[:, 0])
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    buffer.seek(0)
+    for other in (copy.deepcopy(model), torch.load(buffer, weights_only=False)):
+        torch.testing.assert_close(other(tokens), expected)
+        by_data(other, tokens)
+        with torch.no_grad():
+            torch.testing.assert_close(other.step(tokens[:, 0])[0], other(tokens[:, :1])[:, 0])
