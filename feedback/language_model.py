@@ -233,8 +233,14 @@ class LanguageModel(nn.Module):
 def sample(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator | None
 ) -> Tensor:
-    """Draw one token from each row of logits: (B, V) -> (B,)."""
-    best, tokens = logits.float().topk(top_k or logits.shape[-1])  # best first
+    """Draw one token from each row of logits: (B, V) -> (B,).
+
+    Raises:
+        ValueError: the best logit of a row is not finite.
+    """
+    best, tokens = logits.float().topk(top_k or logits.shape[-1])  # best first, and nan before all
+    if not best[:, 0].isfinite().all():
+        raise ValueError("the model's logits are not finite, so no token can be drawn from them")
     if temperature < torch.finfo(best.dtype).tiny:  # 0, or too small to divide by
         return tokens[:, 0]
     odds = ((best - best[:, :1]) / temperature).softmax(-1)

@@ -51,6 +51,18 @@ def test_the_cache_of_a_step_is_two_vectors_however_many_layers():
 
 
 @every_model
+@pytest.mark.parametrize("temperature", [0, 1.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_nothing_is_drawn_from_logits_that_are_not_finite(model, temperature, value):
+    model = small(model)
+    model.head.bias.data[3 if value > 0 else slice(None)] = value
+    if value != value:
+        model.core.layers[1].feed_forward.narrow.bias.data[0] = value
+    with pytest.raises(ValueError, match="not finite"):
+        model.generate(some_tokens(), 2, temperature)
+
+
+@every_model
 def test_generation_samples_what_forward_predicts(model):
     """Greedy text is the argmax of the whole prefix, run again for every token."""
     model, tokens = small(model), some_tokens(T=3)

@@ -48,6 +48,7 @@ KEEP_WHAT_STARTS_WIDGETS = """(() => {
 # Puts away the widgets and what the browser keeps for the page; those that were drawn are told.
 FORGET = """() => {
     localStorage.clear();
+    window.unhurried = false;
     dispatchEvent(new Event("storage"));
     document.activeElement?.blur();
     for (const place of document.querySelectorAll(".feedback-widget")) {
@@ -70,12 +71,18 @@ def start_widgets(page):
     page.wait_for_function(ALL_ARE_STARTED)
 
 
-# Colours and sizes change at once instead of within a third of a second, at every test.
-CHANGE_AT_ONCE = """addEventListener("DOMContentLoaded", () => {
-    const style = document.createElement("style");
-    style.textContent = "*, ::before, ::after { transition: none !important }";
-    document.head.append(style);
-})"""
+# Colours and sizes change at once instead of within a third of a second, and a sentence is spoken at
+# once instead of when it has rested for a quarter: at every test.
+CHANGE_AT_ONCE = """(() => {
+    addEventListener("DOMContentLoaded", () => {
+        const style = document.createElement("style");
+        style.textContent = "*, ::before, ::after { transition: none !important }";
+        document.head.append(style);
+    });
+    const { setTimeout } = window;
+    window.setTimeout = (action, delay, ...more) =>
+        setTimeout(action, delay <= 250 && !window.unhurried ? 0 : delay, ...more);
+})()"""
 
 # A page that got another width or other colours is on its way for a moment.
 AT_REST = """async () => {

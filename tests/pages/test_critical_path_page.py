@@ -103,6 +103,7 @@ def test_time_plays_and_stops(widget):
 
 
 def test_while_time_plays_the_sentence_is_seen_at_once_and_spoken_later(widget):
+    widget.page.evaluate("window.unhurried = true")
     widget.locator("input[type=range]").press("Home")
     widget.get_by_role("button", name="Play").click()
     widget.get_by_label("to output").select_option("2")
