@@ -90,12 +90,11 @@ class Shown:
 @contextlib.contextmanager
 def every_character_shown() -> Iterator[None]:
     """Let no character that a console cannot show end a command: texts and paths hold any."""
-    with contextlib.ExitStack() as redirected:
-        if sys.stdout is not None:  # as it is without a console
-            redirected.enter_context(contextlib.redirect_stdout(Shown(sys.stdout)))
-        if sys.stderr is not None:
-            redirected.enter_context(contextlib.redirect_stderr(Shown(sys.stderr)))
-        yield
+    with open(os.devnull, "w") as nowhere:  # where there is no stream, as without a console
+        streams = (nowhere if x is None else x for x in (sys.stdout, sys.stderr))
+        out, err = (Shown(stream) for stream in streams)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            yield
 
 
 def drop_unprinted() -> None:

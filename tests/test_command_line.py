@@ -126,6 +126,8 @@ def test_an_error_is_printed_whole_on_every_kind_of_stream(kind):
 
 def test_without_a_stdout_the_work_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
+    main([*TRAIN, "--out", str(tmp_path / "run")])
+    assert (tmp_path / "run/best/model.json").exists()
     sizes = ["--tokens", "2", "--layers", "1", "--batch", "1", "--base", "1", "2", "1"]
     sizes += ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
     main(["time", *sizes, "--variants", "parallel", "--out", str(tmp_path / "timing.json")])
