@@ -14,10 +14,10 @@ import os
 import pickle
 import platform
 import statistics
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from torch.utils.benchmark import Timer
 
 from feedback.config import Config, whole_number
 from feedback.language_model import LanguageModel
+from feedback.storage import write_atomically
 
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
@@ -197,49 +198,54 @@ def peak_memory(build: Callable[[], Callable[[], object]]) -> int | None:
     try:
         pickled = pickle.dumps(build)
     except Exception as error:
-        raise ValueError(_not_importable(name, error)) from error
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    process = context.Process(target=_answer, args=(name, pickled, answers))
-    process.start()
-    try:
-        process.join()
-    finally:  # Ctrl+C ends both
-        process.kill()
-        process.join()
-    if answers.empty():
-        raise ChildProcessError(
-            f"the memory of {name} cannot be measured: its process died with exit code "
-            f"{process.exitcode}. -9 may mean that memory ran out. The process imports the script "
-            "that calls peak_memory: write that to a file, and the call under "
-            '`if __name__ == "__main__":`'
-        )
-    peak, error = answers.get()
+        raise ValueError(_not_importable(name, f"{type(error).__name__}: {error}")) from error
+    with tempfile.TemporaryDirectory() as folder:
+        # Files, for one end of a pipe waits, or breaks, when a process dies at the other.
+        question, answer = Path(folder, "build"), Path(folder, "answer")
+        question.write_bytes(pickled)
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_answer, args=(name, question, answer))
+        process.start()
+        try:
+            process.join()
+        finally:  # Ctrl+C ends both
+            process.kill()
+            process.join()
+        if not answer.exists():
+            raise ChildProcessError(
+                f"the memory of {name} cannot be measured: its process died with exit code "
+                f"{process.exitcode}. -9 may mean that memory ran out. The process imports the "
+                "script that calls peak_memory: write that to a file, and the call under "
+                '`if __name__ == "__main__":`'
+            )
+        peak, error = pickle.loads(answer.read_bytes())
     if error is not None:
         raise error
     return peak
 
 
-def _answer(name: str, pickled: bytes, answers: SimpleQueue) -> None:
-    """In the fresh process: put the peak, or an error that can be sent whatever was raised."""
+def _answer(name: str, question: Path, answer: Path) -> None:
+    """In the fresh process: write down the peak, or an error that can be, whatever was raised."""
     peak = error = build = None
     try:
-        build = pickle.loads(pickled)
+        build = pickle.loads(question.read_bytes())
         peak = _peak(build)
     except BaseException as raised:  # SystemExit, too
-        why = f"in its process it raised {type(raised).__name__}: {raised}"
-        error = ChildProcessError(f"the memory of {name} cannot be measured: {why}")
+        why = f"{type(raised).__name__}: {raised}"
         if build is None:
-            error = ValueError(_not_importable(name, raised))
-    answers.put((peak, error))
+            error = ValueError(_not_importable(name, why))
+        else:
+            error = ChildProcessError(
+                f"the memory of {name} cannot be measured: in its process it raised {why}"
+            )
+    write_atomically(answer, pickle.dumps((peak, error)))
     os._exit(0)  # a thread that `build` left behind must not keep the process
 
 
-def _not_importable(name: str, error: BaseException) -> str:
+def _not_importable(name: str, why: str) -> str:
     return (
-        f"the memory of {name} cannot be measured: a fresh process cannot import it "
-        f"({type(error).__name__}: {error}). Write it at the top level of a file, and import it "
-        "from there"
+        f"the memory of {name} cannot be measured: a fresh process cannot import it ({why}). Write "
+        "it at the top level of a file, and import it from there"
     )
 
 

@@ -100,9 +100,9 @@ def test_a_function_that_cannot_be_imported_is_named():
 def test_a_function_of_an_interpreter_is_named(tmp_path, how):
     """It has no file, or one that calls `peak_memory` again when it is imported."""
     (tmp_path / "script.py").write_text(
-        "from feedback import timing\n"
-        "def mine(): return lambda: None\n\n"
-        "try: timing.peak_memory(mine)\n"
+        "from functools import partial\nfrom feedback import timing\n"
+        "def mine(much): return lambda: None\n\n"
+        "try: timing.peak_memory(partial(mine, bytes(10**6)))\n"
         "except (ValueError, ChildProcessError) as error: print(error)\n\n"
     )
     text = (tmp_path / "script.py").read_text()
@@ -136,7 +136,7 @@ class Unsendable(Exception):
 
 
 def raises():
-    raise Unsendable("on", "purpose")
+    raise Unsendable("much" * 10**6, "more")
 
 
 def exits():
@@ -163,7 +163,7 @@ def leaves_a_thread():
             "died with exit code 3",
             marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
         ),
-        (raises, "raised Unsendable: on"),
+        (raises, "raised Unsendable: much"),
         (exits, "raised SystemExit: enough"),
         (runs_out_of_memory, "raised RuntimeError: .*alloc"),
         (math.pi.is_integer, "raised TypeError: 'bool' object is not callable"),
