@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from feedback import Config, LanguageModel, timing
+from feedback.__main__ import path
 from feedback.attention import merge_heads, split_heads
 from feedback.storage import check_writable, write_atomically
 
@@ -189,7 +190,7 @@ class Report:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--out", type=Path, help="write every sample here, as JSON")
+    parser.add_argument("--out", type=path, help="write every sample here, as JSON")
     parser.add_argument("--rounds", type=int, default=2, help="turns that each model takes")
     options = parser.parse_args()
     try:

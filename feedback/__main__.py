@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import Field, fields, replace
 from pathlib import Path
+from typing import TextIO
 
 import torch
 
 from feedback import data, pretrained, timing, training
 from feedback.config import MODELS, Config, whole_number
 from feedback.language_model import LanguageModel
-from feedback.storage import check_writable, write_atomically
+from feedback.runs import BEST
+from feedback.storage import INDEX, check_writable, write_atomically
 from feedback.tasks import TASKS
 
 # What `train` does unless told otherwise: on text, and on a task.
@@ -46,11 +49,94 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, metavar="command")
     for add in (add_train, add_generate, add_time):
         add(commands)
-    options = parser.parse_args(arguments)
+    with every_character_shown():
+        try:
+            try:
+                options = parser.parse_args(arguments)
+                options.run(options)
+            finally:
+                print(end="", flush=True)  # what cannot be printed is an error here, not at exit
+        except (OSError, ValueError) as error:
+            drop_unprinted()
+            if isinstance(error, BrokenPipeError):  # who read the output has gone
+                sys.exit(1)
+            parser.error(str(error))
+
+
+class Shown:
+    """A stream that prints "?" in place of each character that `stream` refuses."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+        except UnicodeEncodeError:
+            for character in text:
+                try:
+                    self.stream.write(character)
+                except UnicodeEncodeError:
+                    self.stream.write("?")
+
+    def flush(self) -> None:
+        if hasattr(self.stream, "flush"):
+            self.stream.flush()
+
+
+@contextlib.contextmanager
+def every_character_shown() -> Iterator[None]:
+    """Let no character that a console cannot show end a command: texts and paths hold any."""
+    with open(os.devnull, "w") as nowhere:  # where there is no stream, as without a console
+        streams = (nowhere if x is None else x for x in (sys.stdout, sys.stderr))
+        out, err = (Shown(stream) for stream in streams)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            yield
+
+
+def drop_unprinted() -> None:
+    """If stdout takes no more, send what waits for it nowhere, or the exit would fail on it."""
     try:
-        options.run(options)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+        print(end="", flush=True)
+    except (OSError, ValueError):
+        # Not every stream has a file descriptor.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def path(word: str) -> Path:
+    """The path a word stands for, `~` included: shells leave it as it is in `--out=~/run`."""
+    expanded = os.path.expanduser(word)
+    if not word:
+        raise argparse.ArgumentTypeError("the path is empty; name a file or a folder")
+    if expanded.startswith("~"):
+        raise argparse.ArgumentTypeError(
+            f"there is no home folder that {word} could begin with; write ./{word} for what has "
+            "that name here"
+        )
+    return Path(expanded)
+
+
+def model_folder(word: str) -> Path:
+    """The folder of a model; that of a run stands for its best model."""
+    folder = path(word)
+    best = folder / BEST
+    return best if (best / INDEX).exists() and not (folder / INDEX).exists() else folder
+
+
+def reader(word: str) -> Path:
+    """The folder of a model that reads characters, whether it came with the package or not."""
+    if word in READERS:
+        return pretrained.folder(word)
+    if word in pretrained.NAMES:
+        raise argparse.ArgumentTypeError(
+            f"{word} was trained on a task and reads no characters, so it cannot write text; "
+            f"choose {' or '.join(READERS)}, or a folder"
+        )
+    return model_folder(word)
 
 
 def add_train(commands: argparse._SubParsersAction) -> None:
@@ -62,12 +148,17 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         "OUT/best and OUT/last are models, OUT/log.jsonl is the log. The same command again goes "
         "on where a run was stopped.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--out", type=path, required=True, metavar="OUT")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--corpus", metavar="FILE", help="UTF-8 text (default: Tiny Shakespeare)")
+    source.add_argument(
+        "--corpus", type=path, metavar="FILE", help="UTF-8 text (default: Tiny Shakespeare)"
+    )
     source.add_argument("--task", choices=TASKS, help="a task instead of text")
     parser.add_argument(
-        "--from-parallel", metavar="FOLDER", help="begin with the weights of this parallel model"
+        "--from-parallel",
+        type=model_folder,
+        metavar="FOLDER",
+        help="begin with the weights of this parallel model, or of the best one of this run",
     )
     for (kind, title), text, task in zip(
         ((Config, "the model"), (training.Settings, "training")), TEXT, TASK, strict=True
@@ -157,9 +248,10 @@ def add_generate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--model",
+        type=reader,
         default="feedback-kv",
         metavar="MODEL",
-        help="a folder such as OUT/best, or a model that comes with the package: "
+        help="a folder such as OUT/best, OUT for the same, or a model that comes with the package: "
         f"{' or '.join(READERS)}",
     )
     parser.add_argument("--prompt", default="\n", metavar="TEXT", help="what comes before")
@@ -171,28 +263,24 @@ def add_generate(commands: argparse._SubParsersAction) -> None:
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Write until the end, or until nobody wants more."""
+    """Write until the end, or until somebody has read enough."""
     try:
         write(options)
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
-    except BrokenPipeError:  # who read it has gone; what is left in the buffer goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def write(options: argparse.Namespace) -> None:
     """Print the prompt, and each character after it as it comes."""
     if options.seed is not None:
         whole_number("seed", options.seed, 0, training.MOST_SEED)
-    if options.model in pretrained.NAMES and options.model not in READERS:
+    model = LanguageModel.load(options.model).float().to(timing.device())
+    characters = data.Characters.load(options.model)
+    if len(characters) != model.config.n_tokens:
         raise ValueError(
-            f"{options.model} was trained on a task and reads no characters, so it cannot write "
-            f"text; choose {' or '.join(READERS)}, or a folder"
+            f"{options.model / data.CHARACTERS}: holds {len(characters)} characters, but the model "
+            f"beside it has {model.config.n_tokens} tokens; they are not of the same training"
         )
-    folder = pretrained.folder(options.model) if options.model in READERS else options.model
-    model = LanguageModel.load(folder).float().to(timing.device())
-    characters = data.Characters.load(folder)
     if not options.prompt:
         raise ValueError("the prompt is empty; a model needs at least one character to go on from")
     prompt = characters.encode(options.prompt)[None].to(timing.device())
@@ -236,7 +324,7 @@ def add_time(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--hidden", default=1024, type=positive)
     parser.add_argument("--seconds", default=1.0, type=duration, help="of samples a turn")
     parser.add_argument("--memory", action="store_true", help="measure peak memory too")
-    parser.add_argument("--out", type=Path, default=Path("timing.json"), help="where samples go")
+    parser.add_argument("--out", type=path, default="timing.json", help="where samples go")
     parser.set_defaults(run=time)
 
 

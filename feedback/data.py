@@ -8,11 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
+import textwrap
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +24,13 @@ from feedback.storage import write_atomically
 
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+SIZE = 1_115_394  # bytes
 NAME = "tinyshakespeare.txt"
+PATIENCE = 20.0  # seconds that a server may be silent; a download may take six times as long
 CHARACTERS = "characters.json"  # the vocabulary, in the folder of a model that was trained on it
 HELD_OUT = 64  # windows on which a model is validated
+PIECE = 2**20  # characters of a text that are worked on at once
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 @dataclass(frozen=True)
@@ -44,28 +52,31 @@ def tiny_shakespeare() -> Corpus:
         FileNotFoundError, ValueError: `FEEDBACK_DATA` is set, but the file is missing or differs.
     """
     if given := os.environ.get("FEEDBACK_DATA"):
-        file = Path(given)
+        file = Path(os.path.expanduser(given))
         file = file / NAME if file.is_dir() else file
         if not file.is_file():
             raise FileNotFoundError(f"FEEDBACK_DATA is {given!r}, but there is no file {file}")
         return Corpus(checked(file.read_bytes(), str(file)), "Tiny Shakespeare, from FEEDBACK_DATA")
-    cached = cache_folder() / NAME
     try:
+        cached = cache_folder() / NAME
         return Corpus(checked(cached.read_bytes(), str(cached)), "Tiny Shakespeare, from the cache")
-    except (OSError, ValueError):
-        pass  # not there yet, or damaged: fetch it
+    except (OSError, ValueError, RuntimeError):
+        pass  # not there yet, or damaged, or there is no home folder: fetch it
     try:
         text = download()
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a proxy may send anything: even a port above 65535 is an error
+        reason = "".join(x if x.isprintable() else " " for x in str(error))  # some are a server's
+        reason = textwrap.shorten(reason, 200) or type(error).__name__
         return Corpus(
             python_topics(),
-            f"NOT Tiny Shakespeare, which could not be downloaded ({error}), but the help topics "
+            f"NOT Tiny Shakespeare, which could not be downloaded ({reason}), but the help topics "
             "that every Python carries. Set FEEDBACK_DATA to a copy of the file to use it",
         )
     try:
+        cached = cache_folder() / NAME
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(cached, text.encode())
-    except OSError:
+    except (OSError, RuntimeError):
         pass  # a cache that cannot be written costs a second download, nothing else
     return Corpus(text, "Tiny Shakespeare, downloaded")
 
@@ -75,7 +86,7 @@ def text_file(file: str | Path) -> Corpus:
 
     Raises:
         FileNotFoundError, OSError: there is no such file, or it cannot be read.
-        ValueError: it is empty, or not UTF-8.
+        ValueError: it is empty, not UTF-8, or holds a NUL, which no text does.
     """
     file = Path(file)
     if not file.is_file():
@@ -89,17 +100,32 @@ def text_file(file: str | Path) -> Corpus:
         ) from error
     if not text:
         raise ValueError(f"{file} is empty")
+    if (place := text.find("\0")) >= 0:
+        raise ValueError(
+            f"{file} is not UTF-8 text: character {place} is a NUL, as in UTF-16 or UTF-32. Save "
+            "it as UTF-8 first"
+        )
     return Corpus(text, str(file))
 
 
 def cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "feedback-transformer-book"
+    """Where a download is kept. Raises RuntimeError if that is in a home folder nobody knows."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return base.expanduser() / "feedback-transformer-book"
 
 
 def download() -> str:
-    with urllib.request.urlopen(URL, timeout=20) as answer:
-        return checked(answer.read(), URL)
+    """The text from the network. Raises whatever urllib does, and ValueError for another text.
+
+    It ends, however slowly and for however long a server sends.
+    """
+    data, deadline = b"", time.monotonic() + 6 * PATIENCE
+    with urllib.request.urlopen(URL, timeout=PATIENCE) as answer:
+        while len(data) <= SIZE and (piece := answer.read1(SIZE)):
+            data += piece
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{URL} sent {len(data):,} bytes in {6 * PATIENCE:.0f} seconds")
+    return checked(data, URL)
 
 
 def checked(data: bytes, origin: str) -> str:
@@ -123,8 +149,14 @@ class Characters:
     """
 
     def __init__(self, text: str):
-        self.characters = sorted(set(text))
-        self.token = {character: i for i, character in enumerate(self.characters)}
+        there = np.zeros(sys.maxunicode + 1, dtype=bool)
+        for codes in code_points(text):
+            there[codes] = True
+        found = np.flatnonzero(there)
+        self.characters = [chr(code) for code in found]
+        # The token of each code point up to the highest, and -1 for all others: the last entry.
+        self._tokens = np.full(found.max(initial=0) + 2, -1, dtype=np.int64)
+        self._tokens[found] = np.arange(len(found))
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -156,19 +188,50 @@ class Characters:
         """Characters to tokens, (T,) int64.
 
         Raises:
-            ValueError: a character that the vocabulary lacks.
+            TypeError, ValueError: no text, or a character that the vocabulary lacks.
         """
-        for place, character in enumerate(text):
-            if character not in self.token:
+        if not isinstance(text, str):
+            raise TypeError(f"text is {type(text).__name__}; it must be a str")
+        tokens, done = np.empty(len(text), dtype=np.int64), 0
+        for codes in code_points(text):
+            piece = tokens[done : done + len(codes)]
+            np.take(self._tokens, codes, out=piece, mode="clip")
+            if piece.min() < 0:
+                place = done + piece.argmin()
                 raise ValueError(
-                    f"{character!r} (character {place} of the text) is not among the "
+                    f"{text[place]!r} (character {place} of the text) is not among the "
                     f"{len(self)} characters of this vocabulary"
                 )
-        return torch.tensor([self.token[character] for character in text], dtype=torch.int64)
+            done += len(codes)
+        return torch.as_tensor(tokens)
 
     def decode(self, tokens: Tensor) -> str:
-        """Tokens (T,) to characters."""
-        return "".join(self.characters[token] for token in tokens.tolist())
+        """Tokens (T,), of any integer type, to characters.
+
+        Raises:
+            TypeError, ValueError: tokens of wrong type, shape or range.
+        """
+        if not isinstance(tokens, Tensor) or tokens.dtype not in INTEGERS:
+            given = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
+            raise TypeError(f"tokens are {given}; they must be a tensor of integers, of shape (T,)")
+        if tokens.dim() != 1:
+            raise ValueError(
+                f"tokens have shape {tuple(tokens.shape)}; they must be (T,): decode one row at a "
+                "time"
+            )
+        ids = tokens.tolist()
+        if ids and not 0 <= min(ids) <= max(ids) < len(self):
+            raise ValueError(
+                f"token ids lie in {min(ids)}..{max(ids)}; this vocabulary has 0..{len(self) - 1}"
+            )
+        return "".join(self.characters[token] for token in ids)
+
+
+def code_points(text: str) -> Iterator[np.ndarray]:
+    """The code points of a text, in pieces: of a long one all at once would fill the memory."""
+    for start in range(0, len(text), PIECE):
+        piece = text[start : start + PIECE].encode("utf-32-le", "surrogatepass")
+        yield np.frombuffer(piece, "<u4")
 
 
 def split(tokens: Tensor, train: float = 0.9) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import platform
 import statistics
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -25,6 +27,7 @@ from torch.utils.benchmark import Timer
 
 from feedback.config import Config, whole_number
 from feedback.language_model import LanguageModel
+from feedback.storage import write_atomically
 
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
@@ -114,7 +117,8 @@ def machine() -> dict[str, str | int]:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        named = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        lines = cpuinfo.read_text("utf-8", "replace").splitlines()
+        named = [x for x in lines if x.startswith("model name")]
         name = named[0].partition(":")[2].strip() if named else name
     return {
         "processor": name,
@@ -181,10 +185,68 @@ def peak_memory(build: Callable[[], Callable[[], object]]) -> int | None:
 
     Args:
         build: `Case(...).build`, or any function that a fresh process can import.
+
+    Raises:
+        TypeError: `build` is no function.
+        ValueError: a fresh process cannot import it: it stands in a notebook, or in a function.
+        ChildProcessError: it raised an error there, or the process died.
     """
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_peak, (build,))
+    if not callable(build):
+        raise TypeError(f"build is {build!r}; it must be a function")
+    function = getattr(build, "func", build)  # of a functools.partial
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    try:
+        pickled = pickle.dumps(build)
+    except Exception as error:
+        raise ValueError(_not_importable(name, f"{type(error).__name__}: {error}")) from error
+    with tempfile.TemporaryDirectory() as folder:
+        # Files, for one end of a pipe waits, or breaks, when a process dies at the other.
+        question, answer = Path(folder, "build"), Path(folder, "answer")
+        question.write_bytes(pickled)
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_answer, args=(name, question, answer))
+        process.start()
+        try:
+            process.join()
+        finally:  # Ctrl+C ends both
+            process.kill()
+            process.join()
+        if not answer.exists():
+            raise ChildProcessError(
+                f"the memory of {name} cannot be measured: its process died with exit code "
+                f"{process.exitcode}. -9 may mean that memory ran out. The process imports the "
+                "script that calls peak_memory: write that to a file, and the call under "
+                '`if __name__ == "__main__":`'
+            )
+        peak, error = pickle.loads(answer.read_bytes())
+    if error is not None:
+        raise error
+    return peak
+
+
+def _answer(name: str, question: Path, answer: Path) -> None:
+    """In the fresh process: write down the peak, or an error that can be, whatever was raised."""
+    peak = error = build = None
+    try:
+        build = pickle.loads(question.read_bytes())
+        peak = _peak(build)
+    except BaseException as raised:  # SystemExit, too
+        why = f"{type(raised).__name__}: {raised}"
+        if build is None:
+            error = ValueError(_not_importable(name, why))
+        else:
+            error = ChildProcessError(
+                f"the memory of {name} cannot be measured: in its process it raised {why}"
+            )
+    write_atomically(answer, pickle.dumps((peak, error)))
+    os._exit(0)  # a thread that `build` left behind must not keep the process
+
+
+def _not_importable(name: str, why: str) -> str:
+    return (
+        f"the memory of {name} cannot be measured: a fresh process cannot import it ({why}). Write "
+        "it at the top level of a file, and import it from there"
+    )
 
 
 def _peak(build: Callable[[], Callable[[], object]]) -> int | None:
@@ -298,4 +360,4 @@ def recorded(name: str) -> dict:
     Raises:
         FileNotFoundError: there are none of that name.
     """
-    return json.loads((Path(__file__).parent / "results" / f"{name}.json").read_text())
+    return json.loads((Path(__file__).parent / "results" / f"{name}.json").read_bytes())

@@ -1,10 +1,16 @@
 """What timing hands out can be trusted; and how work grows, with a wide margin, never how long."""
 
+import functools
 import json
 import math
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +18,7 @@ import torch
 from feedback import Config, LanguageModel, timing
 from feedback.__main__ import main
 
+ROOT = str(Path(__file__).parents[1])
 SMALL = ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
 
 
@@ -73,6 +80,125 @@ def test_peak_memory_is_that_of_a_fresh_process():
     case = timing.Case("training", "feedback-kv", 1, 2, 1, 8, 2, 8)
     (result,) = timing.sweep([case], seconds=0, least=2, rounds=1, memory=True)["results"]
     assert result["peak_bytes"] > 0
+
+
+def test_a_function_that_cannot_be_imported_is_named():
+    def inner():
+        return lambda: None
+
+    for build in (inner, functools.partial(inner), lambda: None, functools.partial(nothing, inner)):
+        name = "nothing" if build is not inner and "nothing" in repr(build) else "<locals>"
+        with pytest.raises(ValueError, match=f"memory of .*{name}.* cannot import it"):
+            timing.peak_memory(build)
+    for given in (3, None, "nothing", timing.Case("training", "parallel")):
+        with pytest.raises(TypeError, match="it must be a function"):
+            timing.peak_memory(given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["-c", "-", "script"])
+def test_a_function_of_an_interpreter_is_named(tmp_path, how):
+    """It has no file, or one that calls `peak_memory` again when it is imported."""
+    (tmp_path / "script.py").write_text(
+        "from functools import partial\nfrom feedback import timing\n"
+        "def mine(much): return lambda: None\n\n"
+        "try: timing.peak_memory(partial(mine, bytes(10**6)))\n"
+        "except (ValueError, ChildProcessError) as error: print(error)\n\n"
+    )
+    text = (tmp_path / "script.py").read_text()
+    words = {"-c": ["-c", text], "-": ["-"], "script": ["script.py"]}[how]
+    command = [sys.executable, *words]
+    run = dict(input=text, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": ROOT}, **run)
+    assert done.stdout.count("the memory of mine cannot be measured: ") == 1
+    assert ("cannot import it" if how == "-c" else '__name__ == "__main__"') in done.stdout
+
+
+def ends():
+    os._exit(0)
+
+
+def is_killed():
+    return lambda: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leaves_a_child():
+    """The child holds everything open that its parent had."""
+    if os.fork():
+        os._exit(3)
+    time.sleep(60)
+
+
+class Unsendable(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+        self.sends = lambda: second
+
+
+def raises():
+    raise Unsendable("much" * 10**6, "more")
+
+
+def exits():
+    sys.exit("enough")
+
+
+def runs_out_of_memory():
+    return lambda: torch.ones(2**60)
+
+
+def leaves_a_thread():
+    threading.Thread(target=time.sleep, args=[600]).start()
+    return lambda: None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("build", "why"),
+    [
+        (ends, "died with exit code 0"),
+        (is_killed, "died with exit code -9"),
+        pytest.param(
+            leaves_a_child,
+            "died with exit code 3",
+            marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
+        ),
+        (raises, "raised Unsendable: much"),
+        (exits, "raised SystemExit: enough"),
+        (runs_out_of_memory, "raised RuntimeError: .*alloc"),
+        (math.pi.is_integer, "raised TypeError: 'bool' object is not callable"),
+    ],
+)
+def test_a_process_that_fails_ends_with_an_error_that_names_the_function(build, why):
+    with pytest.raises(ChildProcessError, match=f"memory of .*{build.__name__} .*{why}"):
+        timing.peak_memory(build)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_a_thread_left_behind_does_not_keep_the_process():
+    assert timing.peak_memory(leaves_a_thread) >= 0
+    assert not multiprocessing.active_children()
+
+
+def sleeps():
+    return lambda: time.sleep(600)
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_process_too(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.alarm(2)
+        with pytest.raises(KeyboardInterrupt):
+            timing.peak_memory(sleeps)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize(
