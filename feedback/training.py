@@ -26,7 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 from feedback.config import Config, is_number, whole_number
 from feedback.data import Characters, Text
 from feedback.language_model import LanguageModel, evaluating
-from feedback.progress import Progress
+from feedback.progress import Progress, say
 from feedback.runs import RunFolder, RunState
 from feedback.tasks import NO_LABEL, Task
 from feedback.timing import device
@@ -449,18 +449,18 @@ class Training:
     def introduce(self, said: str) -> None:
         """Print what is trained, for how long, and where it goes."""
         settings, weights = self.settings, sum(p.numel() for p in self.model.parameters())
-        print(f"{self.folder.folder.name}: {said}")
-        print(f"{self.config.model} model of {weights:,} weights on {device()}")
+        say(f"{self.folder.folder.name}: {said}")
+        say(f"{self.config.model} model of {weights:,} weights on {device()}")
         whole = settings.steps * settings.batch_size * settings.sequence_length
         if settings.start_length is None:
-            print(f"{settings.steps:,} steps, {whole:,} tokens")
+            say(f"{settings.steps:,} steps, {whole:,} tokens")
         elif settings.lengthen_below is None:
-            print(
+            say(
                 f"{settings.steps:,} steps, {tokens_to_come(settings):,} tokens; they would be "
                 f"{whole:,} if all windows had {settings.sequence_length}"
             )
         else:
-            print(
+            say(
                 f"{settings.steps:,} steps, at most {whole:,} tokens: how many depends on when "
                 f"the loss falls below {settings.lengthen_below}"
             )
