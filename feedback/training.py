@@ -391,6 +391,10 @@ class Training:
         """Take a step; evaluate and write a checkpoint where it is time."""
         settings, step = self.settings, state.step
         loss = self.step(state, model)
+        # A sum takes one pass; only where it is not finite it may have overflowed.
+        sums = torch.stack([weight.detach().sum() for weight in self.model.parameters()])
+        if not finite([sums]) and not finite(self.model.parameters()):
+            raise diverged(f"step {step} left weights that are not finite")
         progress.show(step, training=loss)
         self.look(state, loss)
         evaluate_now = step % settings.evaluate_every == 0 or step == settings.steps
@@ -425,10 +429,6 @@ class Training:
             raise diverged(f"the update of step {step} is too large ({error})") from error
         if not math.isfinite(loss):
             raise diverged(f"the loss of step {step} is {loss}")
-        # A sum is one pass; only where it is not finite it may have overflowed.
-        sums = torch.stack([weight.detach().sum() for weight in self.model.parameters()])
-        if not finite([sums]) and not finite(self.model.parameters()):
-            raise diverged(f"step {step} left weights that are not finite")
         state.tokens += inputs.numel()
         state.losses, state.counted = state.losses + loss, state.counted + 1
         self.seconds += time.perf_counter() - wall
