@@ -5,16 +5,21 @@
     times.jsonl    the seconds that training has taken, at each evaluation and each checkpoint
     best, last     models, as `LanguageModel.save` writes them; `last` can be resumed from
     previous       the `last` before; used if `last` turns out to be damaged
+    .lock          empty; locked while a process trains here, and by no one after that
 
 A checkpoint is written under another name and moved into place when it is complete, so that a run
-that is killed at any moment leaves `last` or `previous` whole.
+that is killed at any moment leaves `last` or `previous` whole. Files of others do no harm wherever
+they lie; those in `last` and `previous` go when these are replaced. What is written is finite.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,13 +28,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as pack_tensors
 from torch import Tensor, nn
 
-from feedback.data import Characters
+from feedback.data import CHARACTERS, Characters
 from feedback.language_model import LanguageModel
-from feedback.storage import UNFINISHED, sync_folder, write_atomically
+from feedback.storage import INDEX, UNFINISHED, WEIGHTS, lock, sync_folder, write_atomically
 
-RUN, LOG, TIMES = "run.json", "log.jsonl", "times.jsonl"
+RUN, LOG, TIMES, LOCK = "run.json", "log.jsonl", "times.jsonl", ".lock"
 SUMS, STATE = "SHA256SUMS", "training.safetensors"
 LAST, PREVIOUS, BEST = "last", "previous", "best"
+OURS = re.compile("|".join((CHARACTERS, INDEX, STATE, WEIGHTS.pattern)))  # of a checkpoint
+# What systems and programs leave in a folder that a person takes for empty.
+LITTER = re.compile(r"[.~$#@].*|.*~|Thumbs\.db|desktop\.ini|Icon\r|lost\+found|__MACOSX", re.I)
 
 
 @dataclass
@@ -72,8 +80,9 @@ class RunFolder:
 
     def __init__(self, folder: str | Path, asked: dict, characters: Characters | None):
         self.folder, self.characters = Path(folder), characters
-        self.asked = json.loads(json.dumps(asked))  # as run.json will say it: lists, not tuples
+        self.asked = json.loads(to_json(asked))  # as run.json will say it: lists, not tuples
         self.damaged: list[Path] = []  # checkpoints that `resume` could not use
+        self.lock: int | None = None
         self.check()
 
     def check(self) -> None:
@@ -84,6 +93,8 @@ class RunFolder:
                 found = json.loads(file.read_bytes())
             except ValueError as error:
                 raise ValueError(f"{file}: truncated or not JSON: {error}") from error
+            if isinstance(found, dict):
+                found.setdefault("dtype", "float32")  # what torch has where nobody chose another
             if differing := differences(found, self.asked):
                 raise ValueError(
                     f"{self.folder} holds a run that was asked something else: {differing}. Ask "
@@ -91,14 +102,37 @@ class RunFolder:
                 )
         elif self.folder.exists() and (
             not self.folder.is_dir()
-            or any(not f.name.startswith(UNFINISHED) for f in self.folder.iterdir())
+            or any(not LITTER.fullmatch(file.name) for file in self.folder.iterdir())
         ):
             raise ValueError(f"{self.folder} is not a run's folder, and not empty; name another")
+
+    def claim(self) -> None:
+        """Keep others out of the folder, if it is there, until `release` or this process's end.
+
+        Raises:
+            OSError: another process trains there.
+        """
+        if self.lock is None and self.folder.is_dir():
+            try:
+                self.lock = lock(self.folder / LOCK)
+            except BlockingIOError as error:
+                raise OSError(
+                    f"{self.folder} is in use: another process, or another thread of this one, "
+                    "trains there. Wait until it has ended, or name another folder"
+                ) from error
+
+    def release(self) -> None:
+        """Let others in."""
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
 
     def begin(self) -> None:
         """Make the folder, and write down what was asked."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / RUN, (json.dumps(self.asked, indent=1) + "\n").encode())
+        self.claim()
+        self.check()  # another run may have begun before the folder was claimed
+        write_atomically(self.folder / RUN, (to_json(self.asked, indent=1) + "\n").encode())
 
     def write_log(self, log: list[dict]) -> None:
         """Replace log.jsonl by these lines."""
@@ -112,9 +146,9 @@ class RunFolder:
         """The lines of times.jsonl up to a step; what was done after it has to be done again."""
         try:
             times = [json.loads(x) for x in (self.folder / TIMES).read_text().splitlines()]
-        except (OSError, ValueError):
+            return [line for line in times if line["step"] <= step]
+        except (OSError, ValueError, KeyError, TypeError):
             return []  # a run does not stop for its clock
-        return [line for line in times if line["step"] <= step]
 
     def save_model(self, folder: Path, model: LanguageModel) -> None:
         """Write a model and its vocabulary."""
@@ -126,6 +160,11 @@ class RunFolder:
     def save_best(self, model: LanguageModel) -> None:
         """Replace the best model."""
         self.save_model(self.folder / BEST, model)
+
+    def best_is_whole(self) -> bool:
+        """Whether the best model is there, and its vocabulary if it has one."""
+        characters = self.folder / BEST / CHARACTERS
+        return holds_model(self.folder / BEST) and (self.characters is None or characters.exists())
 
     def save_last(
         self,
@@ -145,9 +184,10 @@ class RunFolder:
         try:
             self.save_model(new, model)
             tensors = optimizer_tensors(model, optimizer) | {"generator": generator.get_state()}
-            metadata = {"state": json.dumps(asdict(state))}
+            metadata = {"state": to_json(asdict(state))}
             write_atomically(new / STATE, pack_tensors(tensors, metadata))
-            write_atomically(new / SUMS, checksums(new).encode())
+            ours = (file.name for file in new.iterdir() if OURS.fullmatch(file.name))
+            write_atomically(new / SUMS, checksums(new, sorted(ours)).encode())
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
@@ -186,15 +226,34 @@ class RunFolder:
             return state, "; ".join([*problems, f"going on after step {state.step}, from {name}"])
         if problems:
             raise ValueError(
-                f"{'; '.join(problems)}. Remove {self.folder} to begin the run anew, or name "
-                "another folder"
+                f"{'; '.join(problems)}. Put back the files as they were, or name another folder "
+                "to begin anew"
             )
         return None, "beginning"
 
 
 def write_lines(file: Path, lines: list[dict]) -> None:
     """Replace a file by JSON lines."""
-    write_atomically(file, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    write_atomically(file, "".join(to_json(line) + "\n" for line in lines).encode())
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    """JSON as every program reads it, which has no NaN and no infinity.
+
+    Raises:
+        ValueError: there is one in the value.
+    """
+    return json.dumps(value, indent=indent, allow_nan=False)
+
+
+def no_json(word: str) -> None:
+    """Refuse what Python reads and writes as a number, and nobody else."""
+    raise ValueError(f"{word} is not JSON")
+
+
+def finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no tensor holds a NaN or an infinity."""
+    return all(tensor.isfinite().all() for tensor in tensors)
 
 
 def differences(found: object, asked: object, name: str = "") -> str:
@@ -206,15 +265,31 @@ def differences(found: object, asked: object, name: str = "") -> str:
     return "" if found == asked else f"{name} {found!r} there, {asked!r} here"
 
 
-def checksums(folder: Path) -> str:
-    """The SHA-256 of every file of a folder but SHA256SUMS, as `sha256sum` writes them."""
-    files = sorted(file for file in folder.iterdir() if file.name != SUMS)
-    return "".join(f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in files)
+def holds_model(folder: Path) -> bool:
+    """Whether a folder holds a whole model, and no damaged vocabulary."""
+    try:
+        LanguageModel.load(folder)
+        if (folder / CHARACTERS).exists():
+            Characters.load(folder)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def checksums(folder: Path, names: Iterable[str]) -> str:
+    """The SHA-256 of files of a folder, as `sha256sum` writes them."""
+    sums = ((hashlib.sha256((folder / name).read_bytes()).hexdigest(), name) for name in names)
+    return "".join(f"{digest}  {name}\n" for digest, name in sums)
 
 
 def verify(folder: Path) -> None:
-    """Raise OSError or ValueError unless a checkpoint's files are those that were written."""
-    if (folder / SUMS).read_text() != checksums(folder):
+    """Raise OSError or ValueError unless the files that SHA256SUMS lists are as they were written.
+
+    Others do not count: systems, editors and programs that copy folders leave theirs everywhere.
+    """
+    sums = (folder / SUMS).read_text()
+    names = [line.partition("  ")[2] for line in sums.splitlines()]
+    if STATE not in names or sums != checksums(folder, names):
         raise ValueError(f"{folder}: a file is missing or changed; see `sha256sum -c {SUMS}`")
 
 
@@ -243,9 +318,11 @@ def restore(
     try:
         with safe_open(folder / STATE, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-            state = RunState(**json.loads(file.metadata()["state"]))
-    except (SafetensorError, KeyError, TypeError) as error:
+            state = RunState(**json.loads(file.metadata()["state"], parse_constant=no_json))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / STATE}: not a checkpoint of this package: {error}") from error
+    if not finite([*weights.values(), *tensors.values()]):
+        raise ValueError(f"{folder}: holds values that are not finite")
     model.load_state_dict(weights)
     generator.set_state(tensors.pop("generator"))
     memories: dict[str, dict[str, Tensor]] = {}

@@ -8,10 +8,13 @@ stranger's file runs none of its code.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,10 +25,18 @@ from torch import Tensor
 
 from feedback.config import Config
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
 FORMAT = 1
 INDEX = "model.json"
 WEIGHTS = re.compile(r"weights-[0-9a-f]{16}\.safetensors")  # with the first digits of its SHA-256
 UNFINISHED = ".unfinished-"
+# Answers of systems and file systems that do not sync, or not folders.
+NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM}
+NO_SYNC |= {errno.EBADF, errno.EISDIR}
 
 
 def save(folder: str | Path, config: Config, weights: dict[str, Tensor]) -> None:
@@ -47,7 +58,7 @@ def save(folder: str | Path, config: Config, weights: dict[str, Tensor]) -> None
     write_atomically(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
     for file in folder.iterdir():
         replaced = WEIGHTS.fullmatch(file.name) and file.name != name
-        if replaced or file.name.startswith(UNFINISHED):
+        if (replaced or file.name.startswith(UNFINISHED)) and not file.is_dir():
             file.unlink(missing_ok=True)
 
 
@@ -138,7 +149,8 @@ def write_atomically(file: Path, data: bytes) -> None:
         with open(temporary, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            with where_possible():
+                os.fsync(stream.fileno())
         os.replace(temporary, file)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -146,11 +158,51 @@ def write_atomically(file: Path, data: bytes) -> None:
     sync_folder(file.parent)
 
 
+@contextmanager
+def where_possible() -> Iterator[None]:
+    """Let syncing fail where the file system or the system does not know it: the data is in place.
+
+    Raises:
+        OSError: any other failure, such as a full or failing disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last, whenever the power goes."""
-    if os.name == "posix":
+    with where_possible():
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def lock(file: Path) -> int:
+    """Lock a file, which is made if need be and stays empty, until its descriptor is closed.
+
+    The system holds the lock: it ends with the process, however that ends, and the file may stay.
+    A file system without locks gives none, and nobody is kept out.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        BlockingIOError: another process holds the lock, or another thread of this one.
+        OSError: the file cannot be opened for writing.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if os.name == "nt":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES):
+            os.close(descriptor)
+            raise BlockingIOError(f"{file} is locked") from error
+    return descriptor

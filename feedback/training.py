@@ -26,8 +26,8 @@ from torch.nn.parallel import DistributedDataParallel
 from feedback.config import Config, is_number, whole_number
 from feedback.data import Characters, Text
 from feedback.language_model import LanguageModel, evaluating
-from feedback.progress import Progress
-from feedback.runs import RunFolder, RunState
+from feedback.progress import Progress, say
+from feedback.runs import BEST, RunFolder, RunState, finite
 from feedback.tasks import NO_LABEL, Task
 from feedback.timing import device
 from feedback.warm_start import from_parallel
@@ -92,11 +92,15 @@ class Settings:
                 continue
             if not is_number(value):
                 raise TypeError(f"{name} is {value!r}; it must be a number")
-            if not (0 < value < math.inf or (value == 0 and name == "weight_decay")):
+            try:
+                number = float(value)
+            except OverflowError:  # a whole number that no float holds
+                number = math.inf
+            if not (0 < number < math.inf or (number == 0 and name == "weight_decay")):
                 bound = "at least 0" if name == "weight_decay" else "above 0"
                 raise ValueError(f"{name} is {value}; it must be {bound} and finite")
             if not isinstance(value, (int, float)):
-                object.__setattr__(self, name, float(value))
+                object.__setattr__(self, name, number)
         if self.start_length is None and self.lengthen_below is not None:
             raise ValueError("lengthen_below needs a start_length from which to lengthen")
         if self.lengthen_below is None and self.lengthen_every is not None:
@@ -263,11 +267,20 @@ def train(
         The log, a dict for the start and for each evaluation.
 
     Raises:
-        ValueError, OSError: what does not fit, before any work; a folder that is not this run's;
-            a loss that is not finite; a checkpoint that cannot be written, the one before intact.
+        ValueError, OSError: what does not fit, before any work; a folder that is not this run's, or
+            in use; a loss, or weights, that are not finite, before they are saved; a checkpoint
+            that cannot be written, the one before intact.
     """
-    with torch.random.fork_rng():
-        return Training(config, settings, source, Path(out), parallel).run()
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():
+        training = Training(config, settings, source, Path(out), parallel)
+        try:
+            return training.run()
+        finally:
+            training.folder.release()
+
+
+def diverged(what: str) -> ValueError:
+    return ValueError(f"{what}; try a lower learning rate. What was saved is as it was")
 
 
 class Training:
@@ -301,6 +314,7 @@ class Training:
             "settings": asdict(settings),
             "source": source.describe(),
             "from_parallel": None if parallel is None else str(parallel),
+            "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         }
         self.folder = RunFolder(out, asked, getattr(source, "characters", None))
         self.model = LanguageModel(self.config)
@@ -311,18 +325,23 @@ class Training:
     def run(self) -> list[dict]:
         """Train from where the folder's checkpoint ends, or from the beginning."""
         settings = self.settings
+        if self.first:
+            self.folder.claim()
         state, said = self.folder.resume(self.model, self.optimizer, self.generator)
         if state is None and self.parallel is not None:
             said += f", with the weights of a parallel model\n{self.warm_start()}"
         if self.first:
             self.folder.begin()
             self.introduce(said)
+            if state is not None:
+                self.look_after_best(state)
         self.times = self.folder.read_times(state.step if state else 0)
         spent = self.times[-1] if self.times else {}
         self.seconds = spent.get("seconds", 0.0)
         self.processor_seconds = spent.get("processor_seconds", 0.0)
         if state is None:
             state = RunState(length=length_at(1, settings))
+            self.check_finite(state)
             self.record(state)
         elif self.first:
             self.folder.write_log(state.log)
@@ -336,7 +355,23 @@ class Training:
         progress.values |= self.shown(state)
         for state.step in progress:
             self.advance(state, model, progress)
+        if self.first:
+            self.look_after_best(state)
         return state.log
+
+    def look_after_best(self, state: RunState) -> None:
+        """Where the best model was lost, write it again if it is the last; say what was done."""
+        if self.folder.best_is_whole():
+            return
+        step = min(state.log, key=lambda line: line["validation_loss"])["step"]
+        found = (
+            f"{self.folder.folder / BEST} is missing or damaged: it was the model of step {step}"
+        )
+        if step == state.step:
+            self.folder.save_best(self.model)
+            say(f"{found}, and is written again, for that is the last step")
+        else:
+            say(f"{found}, and cannot be had back; a better model, if one comes, takes its place")
 
     def warm_start(self) -> str:
         """Take the weights of a parallel model, and say what became of each."""
@@ -356,10 +391,16 @@ class Training:
         """Take a step; evaluate and write a checkpoint where it is time."""
         settings, step = self.settings, state.step
         loss = self.step(state, model)
+        # A sum takes one pass; only where it is not finite it may have overflowed.
+        sums = torch.stack([weight.detach().sum() for weight in self.model.parameters()])
+        if not finite([sums]) and not finite(self.model.parameters()):
+            raise diverged(f"step {step} left weights that are not finite")
         progress.show(step, training=loss)
         self.look(state, loss)
         evaluate_now = step % settings.evaluate_every == 0 or step == settings.steps
         save_now = step % settings.checkpoint_every == 0 or step == settings.steps
+        if evaluate_now or save_now:
+            self.check_finite(state)
         if self.first and (evaluate_now or save_now):
             self.note_time(step)
         if evaluate_now:
@@ -380,17 +421,32 @@ class Training:
         seed = torch.randint(2**62, (), generator=self.generator).item()
         torch.manual_seed(seed + place()[0])  # for dropout
         inputs, labels = (x.to(device()) for x in batch)
-        loss = update(model, self.optimizer, inputs, labels, settings.clip)
+        try:
+            loss = update(model, self.optimizer, inputs, labels, settings.clip)
+        except RuntimeError as error:
+            if "without overflow" not in str(error):
+                raise
+            raise diverged(f"the update of step {step} is too large ({error})") from error
         if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss of step {step} is {loss}; try a lower learning rate. The last "
-                "checkpoint is as it was"
-            )
+            raise diverged(f"the loss of step {step} is {loss}")
         state.tokens += inputs.numel()
         state.losses, state.counted = state.losses + loss, state.counted + 1
         self.seconds += time.perf_counter() - wall
         self.processor_seconds += time.process_time() - processor
         return loss
+
+    @torch.no_grad()
+    def check_finite(self, state: RunState) -> None:
+        """Refuse a model or an optimizer that holds, or a model that computes, what is not finite.
+
+        Weights can be finite and yet so large that nothing can be computed with them.
+        """
+        tensors = [*self.model.parameters()]
+        tensors += (value for kept in self.optimizer.state.values() for value in kept.values())
+        with evaluating(self.model):
+            tensors.append(self.model(self.held_out[0][0].to(device())))
+        if not finite(tensors):
+            raise diverged(f"weights, optimizer or logits after step {state.step} are not finite")
 
     def look(self, state: RunState, loss: float) -> None:
         """Choose the next length by the mean loss, where it is time and lengths follow the loss."""
@@ -417,6 +473,8 @@ class Training:
         state.losses, state.counted = 0.0, 0
         if self.first:
             loss, accuracy = evaluate(self.model, self.held_out)
+            if not math.isfinite(loss):
+                raise diverged(f"the validation loss of step {state.step} is {loss}")
             line = {"step": state.step, "tokens": state.tokens, "length": state.length}
             line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
             if isinstance(self.source, Task):
@@ -449,18 +507,18 @@ class Training:
     def introduce(self, said: str) -> None:
         """Print what is trained, for how long, and where it goes."""
         settings, weights = self.settings, sum(p.numel() for p in self.model.parameters())
-        print(f"{self.folder.folder.name}: {said}")
-        print(f"{self.config.model} model of {weights:,} weights on {device()}")
+        say(f"{self.folder.folder.name}: {said}")
+        say(f"{self.config.model} model of {weights:,} weights on {device()}")
         whole = settings.steps * settings.batch_size * settings.sequence_length
         if settings.start_length is None:
-            print(f"{settings.steps:,} steps, {whole:,} tokens")
+            say(f"{settings.steps:,} steps, {whole:,} tokens")
         elif settings.lengthen_below is None:
-            print(
+            say(
                 f"{settings.steps:,} steps, {tokens_to_come(settings):,} tokens; they would be "
                 f"{whole:,} if all windows had {settings.sequence_length}"
             )
         else:
-            print(
+            say(
                 f"{settings.steps:,} steps, at most {whole:,} tokens: how many depends on when "
                 f"the loss falls below {settings.lengthen_below}"
             )

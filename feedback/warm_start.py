@@ -38,7 +38,8 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
         Which weights were carried over, fitted, new and dropped: a paragraph each.
 
     Raises:
-        OSError, ValueError: no model there, not a parallel one, or one of other sizes.
+        OSError, ValueError: no model there, not a parallel one, one of other sizes, or with weights
+            that are not finite.
     """
     parallel = LanguageModel.load(folder)
     check(model, parallel, folder)
@@ -76,6 +77,8 @@ def check(model: LanguageModel, parallel: LanguageModel, folder: str | Path) -> 
         there, here = getattr(parallel.config, name), getattr(model.config, name)
         if there != here:
             raise ValueError(f"{name} is {there} in {folder} and {here} here; they must agree")
+    if not all(weight.isfinite().all() for weight in parallel.parameters()):
+        raise ValueError(f"{folder}: its weights are not finite, so nothing can start from them")
 
 
 def fit(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,13 @@
 """A saved model is the old one or the new one, whatever happens; a bad file says what is wrong."""
 
+import errno
 import hashlib
 import io
 import json
 import os
 import pickle
 import signal
+import stat
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -151,6 +153,61 @@ def test_a_failure_at_any_operation_leaves_the_old_or_the_new_model(tmp_path, di
         new.save(folder)  # and saving goes on from there
         assert same(LanguageModel.load(folder), new)
         weights_file(folder)
+
+
+def failing(monkeypatch, name: str, code: str, folders_only: bool = True) -> None:
+    """Let `os.fsync` or `os.open` fail, of folders or of all."""
+    operation = getattr(os, name)
+
+    def fail(what, *more):
+        folder = stat.S_ISDIR((os.fstat if name == "fsync" else os.stat)(what).st_mode)
+        if folder or not folders_only:
+            raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
+        return operation(what, *more)
+
+    monkeypatch.setattr(os, name, fail)
+
+
+NO_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EACCES", "EPERM", "EBADF", "EISDIR"]
+
+
+@pytest.mark.parametrize("code", NO_SYNC)
+@pytest.mark.parametrize("name", ["fsync", "open"])
+def test_a_file_system_that_does_not_sync_folders_keeps_models_all_the_same(
+    tmp_path, monkeypatch, name, code
+):
+    failing(monkeypatch, name, code)
+    for number in range(2):
+        model_of(number).save(tmp_path / "model")
+        assert same(LanguageModel.load(tmp_path / "model"), model_of(number))
+
+
+@pytest.mark.parametrize("code", ["EINVAL", "ENOTSUP", "ENOSYS"])
+def test_a_file_system_that_syncs_nothing_keeps_models_all_the_same(tmp_path, monkeypatch, code):
+    failing(monkeypatch, "fsync", code, folders_only=False)
+    model_of(0).save(tmp_path / "model")
+    assert same(LanguageModel.load(tmp_path / "model"), model_of(0))
+
+
+@pytest.mark.parametrize("code", ["EIO", "ENOSPC", "EDQUOT"])
+@pytest.mark.parametrize("folders_only", [True, False])
+def test_a_disk_that_is_full_or_failing_is_no_matter_of_syncing(
+    tmp_path, monkeypatch, code, folders_only
+):
+    model_of(0).save(tmp_path)
+    failing(monkeypatch, "fsync", code, folders_only)
+    with pytest.raises(OSError, match=os.strerror(getattr(errno, code))):
+        model_of(1).save(tmp_path)
+    monkeypatch.undo()
+    loaded = LanguageModel.load(tmp_path)
+    assert same(loaded, model_of(0)) or same(loaded, model_of(1))
+
+
+def test_a_folder_with_the_name_of_something_unfinished_is_nobodys_business(tmp_path):
+    (tmp_path / ".unfinished-checkpoint").mkdir()
+    model_of(0).save(tmp_path)
+    assert same(LanguageModel.load(tmp_path), model_of(0))
+    assert (tmp_path / ".unfinished-checkpoint").exists()
 
 
 def test_what_a_killed_save_left_is_ignored_and_removed_by_the_next(tmp_path):
