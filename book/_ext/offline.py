@@ -36,6 +36,9 @@ MENDS = {
     # Icons come from the style sheet and its font. This script would draw them once more, and is
     # the heaviest file of a page: 0.54 MB when compressed.
     r'<script [^>]*src="[^"]*/scripts/fontawesome\.js[^"]*"></script>': "",
+    # It reads what the reader chose, and ends where the browser keeps nothing: color-mode.js does
+    # both. It stands before all that could be loaded to help it.
+    r'(?s)<script data-cfasync="false">.*?</script>': "",
     # The book's title stands in no landmark, where a screen reader may miss it.
     r'(<div id="pst-primary-sidebar")': r'\1 role="navigation" aria-label="Book"',
     # A button, and a folded cell, would be named otherwise than what is written on them.
