@@ -125,7 +125,9 @@ def copy_widgets(app):
         if name != "base" and "." not in name:  # NAME.PART.js is a part of NAME.js
             script = f"registerFeedbackWidget({json.dumps(name)}, {json.dumps(base.script(name))});"
             write(folder / f"{name}.js", script.encode())
-            write(folder / f"{name}.css", base.style(name).encode())
+            # By this widgets.js sees that the style sheet has come.
+            loaded = f'.feedback-widget[data-widget="{name}"] {{ --style: loaded; }}\n'
+            write(folder / f"{name}.css", (base.style(name) + loaded).encode())
 
 
 def load_widgets(app, pagename, templatename, context, doctree):
