@@ -44,6 +44,10 @@ MENDS = {
     # A button, and a folded cell, would be named otherwise than what is written on them.
     r'(<button class="btn search-button-field [^>]*) aria-label="Search"': r"\1",
     r'<summary aria-label="Toggle hidden content">': "<summary>",
+    # Many a server calls a notebook JSON, or text, and a browser shows that instead of saving it.
+    r'(<a href="[^"]*") target="_blank"(\s+class="btn btn-sm btn-download-source-button)': (
+        r"\1 download\2"
+    ),
     # Docutils gives the entries of a list a role that lists may not hold: say they are items.
     r'role="doc-biblioentry"': 'role="listitem"',
 }

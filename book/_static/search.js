@@ -7,3 +7,6 @@ addEventListener("keydown", (event) => {
   address.search = new URLSearchParams(new FormData(form));
   location.assign(address);
 });
+
+// From disk, and in such a frame, no script may read other pages: they are listed without excerpts.
+if (origin === "null") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
