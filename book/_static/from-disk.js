@@ -5,7 +5,8 @@ if (location.protocol === "file:") {
       link.target = "_blank"; // and the page stays
       const hint = document.createElement("p");
       hint.className = "from-disk";
-      hint.textContent = "From disk: right-click the link above and choose \u201cSave link as\u201d.";
+      hint.textContent =
+        "From disk: right-click this link (on a phone, hold it) and choose \u201cSave link as\u201d.";
       link.after(hint);
     }
   });

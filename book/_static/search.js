@@ -1,6 +1,6 @@
 // The search is a form, and a sandboxed frame forbids forms. Links it allows.
 addEventListener("keydown", (event) => {
-  const form = event.target.closest("form.bd-search");
+  const form = event.target.closest?.("form.bd-search");
   if (event.key !== "Enter" || event.isComposing || !form) return;
   event.preventDefault();
   const address = new URL(form.action);
