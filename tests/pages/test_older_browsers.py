@@ -139,18 +139,30 @@ def test_colours_follow_the_page_and_else_the_system(shared, system):
     shared.evaluate(f"() => {{ {UNSAID} document.documentElement.dataset.theme = '{system}' }}")
 
 
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_in_high_contrast_colours_follow_the_system(shared, system):
+    shared.emulate_media(color_scheme=system, forced_colors="active")
+    for said in SAID.values():
+        shared.evaluate(f"() => {{ {UNSAID} {said} }}")
+        assert is_dark(shared) == (system == "dark"), said
+    shared.emulate_media(forced_colors="none")
+    shared.evaluate(f"() => {{ {UNSAID} document.documentElement.dataset.theme = '{system}' }}")
+
+
 def is_dark(page) -> bool:
     """Whether text, paper and controls are in the colours for dark, all of them."""
     seen = page.locator(".feedback-view").first.evaluate(
         """(view) => {
             const probe = view.appendChild(document.createElement("i"));
+            probe.style.forcedColorAdjust = "none";
             const sum = (color) => {
                 probe.style.color = `var(${color})`;
                 return getComputedStyle(probe).color.match(/[0-9]+/g).reduce((a, b) => a + +b, 0);
             };
             const dark = [sum("--text") > 384, sum("--paper") < 384];
             probe.remove();
-            return [...dark, getComputedStyle(view).colorScheme === "dark"];
+            const scheme = getComputedStyle(view).colorScheme; // in high contrast it is both
+            return scheme === "light dark" ? dark : [...dark, scheme === "dark"];
         }"""
     )
     assert len(set(seen)) == 1, seen

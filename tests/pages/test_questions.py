@@ -337,6 +337,12 @@ def test_without_javascript_question_and_answer_can_be_read(open_page):
         assert "\n3. " in place.inner_text()
 
 
+def test_on_paper_the_answer_is_there_without_javascript_too(open_page):
+    with open_page(ATTENTION, java_script_enabled=False) as visit:
+        visit.page.emulate_media(media="print")
+        assert "\n3. " in question(visit.page, 1).inner_text()
+
+
 def test_a_question_that_cannot_start_is_told_with_its_answer(open_page):
     script = "_static/widgets/predict_then_reveal.js"
     with open_page(ATTENTION, instead={script: ""}) as visit:
