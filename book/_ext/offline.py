@@ -36,11 +36,18 @@ MENDS = {
     # Icons come from the style sheet and its font. This script would draw them once more, and is
     # the heaviest file of a page: 0.54 MB when compressed.
     r'<script [^>]*src="[^"]*/scripts/fontawesome\.js[^"]*"></script>': "",
+    # It reads what the reader chose, and ends where the browser keeps nothing: color-mode.js does
+    # both. It stands before all that could be loaded to help it.
+    r'(?s)<script data-cfasync="false">.*?</script>': "",
     # The book's title stands in no landmark, where a screen reader may miss it.
     r'(<div id="pst-primary-sidebar")': r'\1 role="navigation" aria-label="Book"',
     # A button, and a folded cell, would be named otherwise than what is written on them.
     r'(<button class="btn search-button-field [^>]*) aria-label="Search"': r"\1",
     r'<summary aria-label="Toggle hidden content">': "<summary>",
+    # Many a server calls a notebook JSON, or text, and a browser shows that instead of saving it.
+    r'(<a href="[^"]*") target="_blank"(\s+class="btn btn-sm btn-download-source-button)': (
+        r"\1 download\2"
+    ),
     # Docutils gives the entries of a list a role that lists may not hold: say they are items.
     r'role="doc-biblioentry"': 'role="listitem"',
 }
@@ -122,7 +129,9 @@ def copy_widgets(app):
         if name != "base" and "." not in name:  # NAME.PART.js is a part of NAME.js
             script = f"registerFeedbackWidget({json.dumps(name)}, {json.dumps(base.script(name))});"
             write(folder / f"{name}.js", script.encode())
-            write(folder / f"{name}.css", base.style(name).encode())
+            # By this widgets.js sees that the style sheet has come.
+            loaded = f'.feedback-widget[data-widget="{name}"] {{ --style: loaded; }}\n'
+            write(folder / f"{name}.css", (base.style(name) + loaded).encode())
 
 
 def load_widgets(app, pagename, templatename, context, doctree):

@@ -1,10 +1,12 @@
 {
   const page = document.documentElement.dataset;
 
-  // The theme reports an error on each page until the reader has chosen light or dark. It starts
-  // here with what the system prefers, before anything is drawn.
-  page.mode ||= "auto";
-  page.theme ||= matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  // What the reader chose, or what the system prefers, before anything is drawn. Other pages of the
+  // same server may have kept something else under that name.
+  const mode = localStorage.getItem("mode");
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  page.mode = ["light", "dark"].includes(mode) ? mode : "auto";
+  page.theme = page.mode === "auto" ? system : page.mode;
 
   // Paper is white: a page is printed in its light colours.
   let onScreen = page.theme;

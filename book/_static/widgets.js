@@ -16,43 +16,83 @@
   window.registerFeedbackBuffer = (hash, content) => arrived.set(hash, content);
   document.addEventListener("DOMContentLoaded", startWhenNear);
 
+  // What the scripts and style sheets of the widgets need, and the browsers that have all of it.
+  // Whatever older browsers know must be enough to read this file, or they could not say so.
+  const BROWSERS = "Chrome and Edge from version 111, Firefox from 121, Safari from 16.2";
+  const NEEDS = [
+    () => CSS.supports("color", "color-mix(in oklab, red, blue)"),
+    () => CSS.supports("container-type", "inline-size"),
+    () => CSS.supports("selector(:has(*))"),
+    () => "ariaLabel" in Element.prototype,
+    () => "at" in Array.prototype,
+    () => "ResizeObserver" in window && "IntersectionObserver" in window,
+  ];
+
+  function isMet(need) {
+    try {
+      return need();
+    } catch (error) {
+      return false;
+    }
+  }
+
   function startWhenNear() {
+    const places = document.querySelectorAll(".feedback-widget");
+    if (!NEEDS.every(isMet)) {
+      const error = new Error(`this browser is too old for it. ${BROWSERS} can show it.`);
+      return places.forEach((place) => refuse(place, error));
+    }
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
           if (!isIntersecting) continue;
           observer.unobserve(target);
-          start(target);
+          start(target).catch((error) => refuse(target, error));
         }
       },
       { rootMargin: "600px" },
     );
-    document.querySelectorAll(".feedback-widget").forEach((place) => observer.observe(place));
+    places.forEach((place) => observer.observe(place));
   }
 
-  // Replaces the text in `place` by the widget, or says above that text why there is none.
+  // Says above the text in `place` why there is no widget.
+  function refuse(place, error) {
+    const message = document.createElement("p");
+    message.className = "feedback-widget-error";
+    message.textContent = `This widget could not start: ${error.message}`;
+    place.prepend(message);
+    place.dataset.state = "failed";
+    console.error(error);
+  }
+
+  // Replaces the text in `place` by the widget.
   async function start(place) {
-    try {
-      const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
-      for (const { dataset } of place.querySelectorAll("script[data-hash]")) {
-        state[dataset.trait] = await loadBuffer(dataset.hash);
-      }
-      const widget = await importWidget(place.dataset.widget);
-      const model = createModel(state);
-      const el = document.createElement("div");
-      await widget.initialize?.({ model });
-      await widget.render({ model, el });
-      place.querySelector("p")?.remove();
-      place.append(el);
-      place.dataset.state = "started";
-    } catch (error) {
-      const message = document.createElement("p");
-      message.className = "feedback-widget-error";
-      message.textContent = `This widget could not start: ${error.message}`;
-      place.prepend(message);
-      place.dataset.state = "failed";
-      console.error(error);
+    const name = place.dataset.widget;
+    if (!getComputedStyle(place).getPropertyValue("--style")) {
+      throw new Error(`the page did not load _static/widgets/${name}.css`);
     }
+    const text = [...place.children].filter((part) => part.tagName !== "SCRIPT");
+    const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
+    for (const { dataset } of place.querySelectorAll("script[data-hash]")) {
+      state[dataset.trait] = await loadBuffer(dataset.hash);
+    }
+    const widget = await importWidget(name);
+    const model = createModel(state);
+    const el = document.createElement("div");
+    if (widget.initialize) await widget.initialize({ model });
+    await widget.render({ model, el });
+
+    // A widget says itself what goes wrong, at once or later: then the text is there again.
+    const showText = () => {
+      if (el.parentNode !== place) return;
+      const failed = el.querySelector(":scope > .feedback-widget-error") !== null;
+      if (failed) el.after(...text);
+      else text.forEach((part) => part.remove());
+      place.dataset.state = failed ? "failed" : "started";
+    };
+    place.append(el);
+    showText();
+    new MutationObserver(showText).observe(el, { childList: true });
   }
 
   function importWidget(name) {
@@ -90,7 +130,10 @@
   // The part of an anywidget model that widgets of this book use; there is no kernel to save to.
   function createModel(state) {
     const listeners = new Map();
-    const of = (event) => listeners.get(event) ?? listeners.set(event, new Set()).get(event);
+    const of = (event) => {
+      if (!listeners.has(event)) listeners.set(event, new Set());
+      return listeners.get(event);
+    };
     return {
       get: (name) => state[name],
       set(name, value) {

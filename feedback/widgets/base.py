@@ -88,13 +88,20 @@ class StaticWidget(traitlets.HasTraits):
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
         state = {name: getattr(self, name) for name in self.trait_names(sync=True)}
-        text = self.describe()
         name = type(self).__module__.rpartition(".")[2]
-        return {"text/plain": text, "text/html": element(name, state, text)}
+        html_text = element(name, state, *self.page_text())
+        return {"text/plain": self.describe(), "text/html": html_text}
+
+    def page_text(self) -> tuple[str, ...]:
+        """What `element` is given to show: the sentence, and an answer to fold if there is one."""
+        return (self.describe(),)
 
 
-def element(name: str, state: dict, text: str) -> str:
-    """The `<div>` of a widget; `text` is what a reader without JavaScript, or of a print, sees."""
+def element(name: str, state: dict, text: str, answer: str = "") -> str:
+    """The `<div>` of a widget; `text` is what a reader without JavaScript, or of a print, sees.
+
+    An answer is folded: no reader meets it first, whatever the browser knows and the page loads.
+    """
     buffers = {trait: value for trait, value in state.items() if isinstance(value, bytes)}
     rest = {trait: value for trait, value in state.items() if trait not in buffers}
     # "<" is escaped because "</script>" in a label would otherwise end the JSON early.
@@ -102,6 +109,7 @@ def element(name: str, state: dict, text: str) -> str:
     lines = [
         f'<div class="feedback-widget" data-widget="{html.escape(name)}">',
         f"<p>{html.escape(text)}</p>",
+        *([f"<details><summary>Answer</summary>{html.escape(answer)}</details>"] if answer else []),
         f'<script type="application/json">{state_json}</script>',
         *(buffer_element(trait, value) for trait, value in sorted(buffers.items())),
         "</div>",

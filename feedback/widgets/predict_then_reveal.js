@@ -55,7 +55,8 @@ export default widget(({ model, el }) => {
         after.querySelector("button").focus();
       };
       body.replaceChildren(form(model, reveal));
-      after.replaceChildren(element("p", { className: "printed", textContent: printed(model) }));
+      const answer = { className: "printed", hidden: true, textContent: printed(model) };
+      after.replaceChildren(element("p", answer)); // hidden also where no style sheet came
       sentence.say("Not answered yet.");
     }
     showProgress();

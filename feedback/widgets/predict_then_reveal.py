@@ -89,7 +89,12 @@ class PredictThenReveal(Widget):
 
     def describe(self) -> str:
         """The question with its answer, for a reader who cannot guess first."""
-        return f"Question: {self.question} (Answer: {self._shown(self.truth)}. {self.explanation})"
+        question, answer = self.page_text()
+        return f"{question} (Answer: {answer})"
+
+    def page_text(self) -> tuple[str, str]:
+        """The question, and the answer, which a page shows to whoever asks for it."""
+        return f"Question: {self.question}", f"{self._shown(self.truth)}. {self.explanation}"
 
     def _shown(self, value: float | str) -> str:
         if isinstance(value, str):
