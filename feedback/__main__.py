@@ -19,7 +19,7 @@ import torch
 from feedback import data, pretrained, timing, training
 from feedback.config import MODELS, Config, whole_number
 from feedback.language_model import LanguageModel
-from feedback.runs import BEST
+from feedback.runs import BEST, holds_model
 from feedback.storage import INDEX, check_writable, write_atomically
 from feedback.tasks import TASKS
 
@@ -234,8 +234,8 @@ def train(options: argparse.Namespace) -> None:
             training.train(config, settings, source, options.out, options.from_parallel)
         except KeyboardInterrupt:
             sys.exit("\nStopped. The same command goes on from the last checkpoint.")
-        if training.place()[0] == 0:
-            print(f"The best model is in {options.out / 'best'}.")
+        if training.place()[0] == 0 and holds_model(options.out / BEST):
+            print(f"The best model is in {options.out / BEST}.")
 
 
 def add_generate(commands: argparse._SubParsersAction) -> None:
