@@ -71,8 +71,8 @@ def start_widgets(page):
     page.wait_for_function(ALL_ARE_STARTED)
 
 
-# Colours and sizes change at once instead of within a third of a second, and a sentence is spoken at
-# once instead of when it has rested for a quarter: at every test.
+# Colours and sizes change at once instead of within a third of a second, and a sentence is spoken
+# at once instead of when it has rested for a quarter: at every test.
 CHANGE_AT_ONCE = """(() => {
     addEventListener("DOMContentLoaded", () => {
         const style = document.createElement("style");
