@@ -98,7 +98,7 @@ function controlsPart(model, { characters }, { set, step, togglePlay, startAgain
   const topK = menu("Top-k", [["", "all"], ...counts], "", (value) =>
     set("top_k", value === "" ? null : Number(value)),
   );
-  const seed = keepKeys(element("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1 }));
+  const seed = numberField({ min: 0, max: 2 ** 32 - 1, step: 1 });
   listen(seed, "input", () => {
     if (seed.value !== "" && seed.validity.valid) set("seed", Number(seed.value));
   });

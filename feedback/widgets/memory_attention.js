@@ -144,7 +144,7 @@ function buildPicture(model, set, asks) {
   // The step whose weights are read out. None, or a later one: where the first head looks most.
   let point = Infinity;
   const pointAt = (j) => {
-    if (j > placeOf(model, tokens).t) return;
+    if (j === point || j > placeOf(model, tokens).t) return;
     point = j;
     show();
   };
@@ -153,7 +153,9 @@ function buildPicture(model, set, asks) {
   const reading = element("label", { className: "reading" }, "Weight on", points, pointing);
   const table = tableOf(names, heads);
 
-  listen(lines, "pointerover", ({ target }) => {
+  // Where the mouse itself moves, not where the page moves below it or below a finger.
+  listen(lines, "pointermove", ({ target, pointerType, buttons }) => {
+    if (pointerType === "touch" || buttons) return;
     if (target.matches(".cell")) pointAt(columns.indexOf(target.closest(".column")));
   });
   listen(lines, "click", ({ target }) => {

@@ -168,7 +168,7 @@ function choiceControl(model) {
 
 function numberControl(model, reveal) {
   const unit = model.get("unit");
-  const input = keepKeys(element("input", { type: "number", step: "any" }));
+  const input = numberField({ step: "any" });
   input.value = model.get("guess") ?? "";
   const guess = () => (input.value === "" ? null : Number(input.value) + 0); // no minus before 0
   listen(input, "keydown", (event) => {
