@@ -100,12 +100,65 @@ function keepKeys(control) {
   return control;
 }
 
+// The wheel scrolls the page. Browsers let it count in a field that has the focus.
+function leaveToWheel(input) {
+  input.addEventListener("wheel", () => input.blur(), { passive: true });
+  return keepKeys(input);
+}
+
+function numberField(properties) {
+  return leaveToWheel(element("input", { type: "number", ...properties }));
+}
+
 // A slider over min..max; `onInput` is given its value.
 function slider(label, { min = 0, max = 1, step = 0.01, value = min }, onInput) {
   const input = element("input", { type: "range", min, max, step, ariaLabel: label });
   input.value = value;
-  listen(input, "input", () => onInput(Number(input.value)));
-  return keepKeys(input);
+  onPurpose(input, () => onInput(Number(input.value)));
+  return leaveToWheel(input);
+}
+
+const FAR = 12; // pixels by which a finger has moved for certain
+
+// Calls `action` when a slider was moved. Where a touch begins browsers move it at once, but the
+// finger may be about to scroll the page: the slider is put back until the finger has gone along it
+// or has ended a tap. Nothing else hears of it before.
+function onPurpose(input, action) {
+  let touch;
+  const end = () => (touch = undefined);
+  const on = (event, act) =>
+    input.addEventListener(event, guardedAt(input, act), { passive: true });
+  on("pointerdown", ({ pointerType, clientX: x, clientY: y }) => {
+    touch = pointerType === "mouse" ? undefined : { x, y, value: input.value, does: "tap" };
+  });
+  on("pointermove", ({ clientX, clientY }) => {
+    if (touch?.does !== "tap") return;
+    const [along, across] = [clientX - touch.x, clientY - touch.y].map(Math.abs);
+    if (Math.max(along, across) > FAR) touch.does = along > across ? "drag" : "scroll";
+  });
+  on("touchmove", ({ touches }) => {
+    if (touch && touches.length > 1) touch.does = "scroll";
+  });
+  on("pointercancel", () => {
+    if (touch) touch.does = "scroll";
+  });
+  on("input", () => {
+    if (touch && touch.does !== "drag") {
+      touch.tapped = input.value;
+      input.value = touch.value;
+      return;
+    }
+    if (touch) touch.value = input.value;
+    action();
+  });
+  on("pointerup", () => {
+    const { does, tapped } = touch ?? {};
+    end();
+    if (does !== "tap" || tapped === undefined) return;
+    input.value = tapped;
+    action();
+  });
+  ["touchend", "touchcancel", "keydown"].forEach((event) => on(event, end));
 }
 
 function button(text, onClick) {

@@ -111,7 +111,7 @@ function buildPicture(model, el) {
 function sizeControl(name, set) {
   const stops = stopsUpTo(MOST[name]);
   const range = slider(name, { max: stops.length - 1, step: 1 }, (i) => set(stops[i]));
-  const exact = keepKeys(element("input", { type: "number", min: 1, max: MOST[name], step: 1 }));
+  const exact = numberField({ min: 1, max: MOST[name], step: 1 });
   exact.ariaLabel = `${name}, exact`;
   let last = 1;
   // What is no size gives way to the nearest one, and to the last one if it is no number.

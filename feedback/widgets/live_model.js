@@ -28,14 +28,15 @@ function live(model, el) {
   };
   const { characters, encode, decode } = alphabet(get("characters"));
   const engine = createModel({ config: get("config"), tensors: get("tensors"), weights: get("buffer") });
+  let prompt = encode(get("prompt"));
   const begin = () => {
     const names = ["layer_weights", "temperature", "top_k", "seed"];
     const [mixture, temperature, topK, seed] = names.map(get);
-    const settings = { mixture, temperature, topK, seed, kept: KEPT };
-    return createWriter(engine, encode(get("prompt")), settings);
+    return createWriter(engine, prompt, { mixture, temperature, topK, seed, kept: KEPT });
   };
 
   let writer = begin();
+  let said = {}; // what was written when it last came to rest
   let wanted; // how many characters there are to be
   let place; // the one that is looked at; undefined: the last
   let playing = false;
@@ -92,8 +93,15 @@ function live(model, el) {
     awake = more || playing;
     if (awake) return requestAnimationFrame(frame);
     view.picture.ariaBusy = "false";
-    set("text", decode(writer.tokens));
+    sayText();
   });
+  function sayText() {
+    const { tokens } = writer;
+    if (said.tokens !== tokens) said = { tokens, text: "", length: 0 };
+    said.text += decode(tokens.slice(said.length));
+    said.length = tokens.length;
+    set("text", said.text);
+  }
   // The picture is no longer true, and there may be something to do.
   function wake() {
     stale = true;
@@ -126,7 +134,7 @@ function live(model, el) {
     togglePlay: () => play(!playing),
     startAgain() {
       play(false);
-      go(encode(get("prompt")).length);
+      go(prompt.length);
       rewriting.ask();
     },
     setSpeed(value) {
@@ -146,18 +154,21 @@ function live(model, el) {
     const last = tokens.length - 1;
     const shown = Math.min(Math.max(place ?? last, first), last);
     const busy = rewriting.isBusy();
-    view.show({ tokens, first, place: shown, record: records[shown - first], playing, busy, loss });
+    const record = records[shown - first];
+    const read = Math.min(prompt.length, tokens.length);
+    view.show({ tokens, prompt: read, first, place: shown, record, playing, busy, loss });
   }
 
   const change = guarded(el, () => {
-    wanted = Math.min(wanted, encode(get("prompt")).length + AGAIN);
+    wanted = Math.min(wanted, prompt.length + AGAIN);
     view.showSettings();
     rewriting.ask();
     measuring.ask();
     wake();
   });
   const changePrompt = guarded(el, () => {
-    go(encode(get("prompt")).length);
+    prompt = encode(get("prompt"));
+    go(prompt.length);
     change();
   });
   const offs = [

@@ -10,7 +10,7 @@ export default widget(({ model, el }) => {
   };
   const numbered = (count) => Array.from({ length: count }, (_, i) => [i + 1, i + 1]);
 
-  let show = () => {};
+  let picture;
   let asks;
   const texts = menu("Text", [], "", (text) => set("text", text));
   const layers = menu("Layer", numbered(model.get("layers")), "", (layer) =>
@@ -29,16 +29,16 @@ export default widget(({ model, el }) => {
     const { tokens } = read(model);
     // It plays on while another head is chosen.
     if (asks?.count !== tokens.length) asks = askingPlayer(tokens.length, set);
-    const picture = buildPicture(model, set, asks);
+    picture?.stop();
+    picture = buildPicture(model, set, asks);
     stage.replaceChildren(...picture.parts);
-    show = picture.show;
     update();
   });
   const update = guarded(el, () => {
     texts.select.value = model.get("text");
     layers.select.value = model.get("layer");
     heads.select.value = model.get("head") ?? "";
-    sentence.say(show());
+    sentence.say(picture.show());
   });
 
   const controls = element("div", { className: "controls" }, texts, layers, heads);
@@ -50,28 +50,45 @@ export default widget(({ model, el }) => {
     own.off,
     onChange(model, ["weights", "text", "head"], draw),
     onChange(model, ["step", "layer"], update),
+    () => picture?.stop(),
   ];
   return () => offs.forEach((off) => off());
 });
 
-// A field for the reader's own text, which Python reads with the models it has.
+const PATIENCE = 10; // seconds
+const NO_ANSWER =
+  "No answer: run the cell again. If another cell is still running, the answer comes after it.";
+
+// A field for the reader's own text, which Python reads with the models it has. It is `typed` as
+// long as there is no answer.
 function ownText(model) {
   if (!model.get("has_kernel") || !model.get("reads_more")) return { node: "", off() {} };
   const field = element("textarea", { rows: 2, ariaLabel: "own text", placeholder: "own text" });
   const answer = element("span", { className: "answer", role: "status" });
+  let timer;
+  const say = (text) => {
+    clearTimeout(timer);
+    answer.textContent = text;
+  };
   const send = button("Read it", () => {
     const text = field.value;
     if (model.get("texts").includes(text)) {
       model.set("text", text);
-    } else if (text && text !== model.get("typed")) {
-      answer.textContent = "Python is reading it \u2026";
+    } else if (text) {
+      model.set("typed", ""); // the same text can be asked for again
       model.set("typed", text);
+      say("Python is reading it \u2026");
+      timer = setTimeout(() => say(NO_ANSWER), 1000 * PATIENCE);
     }
     model.save_changes();
   });
   const offs = [
-    onChange(model, ["text"], () => (answer.textContent = "")),
-    onChange(model, ["problem"], () => (answer.textContent = model.get("problem"))),
+    onChange(model, ["text"], () => {
+      if (["", model.get("text")].includes(model.get("typed"))) say(""); // else it is awaited still
+    }),
+    onChange(model, ["problem"], () => model.get("problem") && say(model.get("problem"))),
+    onChange(model, ["typed"], () => model.get("typed") || say(model.get("problem"))),
+    () => clearTimeout(timer),
   ];
   const node = element("div", { className: "controls own" }, keepKeys(field), send, answer);
   return { node, off: () => offs.forEach((off) => off()) };
@@ -139,12 +156,12 @@ function buildPicture(model, set, asks) {
   });
   const arrange = () => breakIntoLines(lines, columns, () => labelsOf(names, heads));
   arrange();
-  onWidth(lines, arrange);
+  const stop = onWidth(lines, arrange);
 
   // The step whose weights are read out. None, or a later one: where the first head looks most.
   let point = Infinity;
   const pointAt = (j) => {
-    if (j > placeOf(model, tokens).t) return;
+    if (j === point || j > placeOf(model, tokens).t) return;
     point = j;
     show();
   };
@@ -153,7 +170,9 @@ function buildPicture(model, set, asks) {
   const reading = element("label", { className: "reading" }, "Weight on", points, pointing);
   const table = tableOf(names, heads);
 
-  listen(lines, "pointerover", ({ target }) => {
+  // Where the mouse itself moves, not where the page moves below it or below a finger.
+  listen(lines, "pointermove", ({ target, pointerType, buttons }) => {
+    if (pointerType === "touch" || buttons) return;
     if (target.matches(".cell")) pointAt(columns.indexOf(target.closest(".column")));
   });
   listen(lines, "click", ({ target }) => {
@@ -191,7 +210,7 @@ function buildPicture(model, set, asks) {
     });
     return (lines.ariaLabel = sentenceOf(model, text));
   };
-  return { parts: [asks, lines, legend(readsItself), reading, table.node], show };
+  return { parts: [asks, lines, legend(readsItself), reading, table.node], show, stop };
 }
 
 function askingPlayer(count, set) {

@@ -61,7 +61,7 @@ class MemoryAttention(Widget):
     tokens = traitlets.List().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
 
-    # The reader's own text on its way here, and the answer if it cannot be read.
+    # The reader's own text while it waits for an answer, and the answer if it cannot be read.
     reads_more = traitlets.Bool().tag(sync=True)
     typed = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
@@ -180,13 +180,20 @@ class MemoryAttention(Widget):
 
     @traitlets.observe("typed")
     def _read_typed(self, change):
-        self.problem = ""  # so that the page hears of the same problem twice
+        if not change.new:
+            return
+        self.problem = ""
         try:
             self.text = change.new
         except ValueError as error:
             self.problem = f"This text cannot be read: {error}."
+        except BaseException:
+            self.problem = "Python stopped while it read this text."
+            raise
         else:
             self.step = self.shown.shape[-1] - 1
+        finally:
+            self.typed = ""  # tells the page that it has its answer
 
     @traitlets.validate("step")
     def _validate_step(self, proposal):

@@ -1,17 +1,18 @@
 // A question to answer before reading on: first a guess, then what was computed.
 //
 // What is asked and the truth come with the model; the reader adds `guess`, and `revealed` says
-// whether the truth is shown. Guesses are kept in the browser under the question's text, so that
-// a reader who comes back finds them, with the truth of the page as it is by then.
+// whether the truth is shown. Guesses are kept in the browser, for this book and under what is asked,
+// so that a reader who comes back finds them, with the truth of the page as it is by then.
 
 export default widget(({ model, el }) => {
   const question = model.get("question");
+  const asked = askedIn((name) => model.get(name));
   const body = element("div");
   const sentence = liveSentence("Not answered yet.");
   const after = element("div");
   const progress = element("span");
   const forget = button("Forget all answers", () => {
-    keepGuesses({});
+    keepGuesses(new Map());
     body.querySelector("input").focus(); // the button is gone
   });
   const view = frame(
@@ -24,7 +25,7 @@ export default widget(({ model, el }) => {
     after,
     element("div", { className: "tally" }, progress, forget),
   );
-  view.dataset.question = question;
+  view.dataset.asked = asked;
   el.replaceChildren(view);
 
   const setGuess = (guess) => {
@@ -35,9 +36,10 @@ export default widget(({ model, el }) => {
     model.save_changes();
   };
   const showProgress = () => {
-    const guesses = readGuesses();
-    progress.textContent = progressOf(questionsOnPage().add(question), guesses);
-    forget.hidden = Object.keys(guesses).length === 0;
+    const here = questionsOnPage().add(asked);
+    const answered = answeredOf([...here, ...questionsOnOtherPages()]);
+    progress.textContent = progressOf(here, answered);
+    forget.hidden = answered.size === 0;
   };
   const draw = guarded(el, () => {
     if (isRevealed(model)) {
@@ -50,7 +52,7 @@ export default widget(({ model, el }) => {
       sentence.say(verdict(model));
     } else {
       const reveal = (guess) => {
-        if (problem(model, guess)) return sentence.say(problem(model, guess));
+        if (problem(asked, guess)) return sentence.say(problem(asked, guess));
         setGuess(guess);
         after.querySelector("button").focus();
       };
@@ -64,19 +66,20 @@ export default widget(({ model, el }) => {
   const changed = () => {
     // Between a guess and its answer, so that at no time the guess is gone for another tab.
     if (model.get("guess") !== null && !model.get("revealed")) return draw();
-    const { [question]: kept, ...others } = readGuesses();
-    keepGuesses(isRevealed(model) ? { ...others, [question]: model.get("guess") } : others);
+    const guesses = readGuesses();
+    if (isRevealed(model)) guesses.set(asked, model.get("guess"));
+    else guesses.delete(asked);
+    keepGuesses(guesses);
     draw();
   };
   // Another question was answered, or all were forgotten, here or in another tab.
   const followGuesses = guarded(el, ({ key = null }) => {
     if (key !== null && key !== NAME) return; // something else was stored
-    if (isRevealed(model) && !(question in readGuesses())) setGuess(null);
+    if (isRevealed(model) && !readGuesses().has(asked)) setGuess(null);
     showProgress();
   });
 
-  const kept = readGuesses()[question];
-  if (model.get("guess") === null && kept !== undefined && !problem(model, kept)) setGuess(kept);
+  if (model.get("guess") === null && answeredOf([asked]).has(asked)) setGuess(readGuesses().get(asked));
   draw();
   const off = onChange(model, ["guess", "revealed"], changed);
   const events = [KEPT, "storage"];
@@ -92,38 +95,42 @@ const isRevealed = (model) => model.get("revealed") && model.get("guess") !== nu
 
 // ---- what is kept ----
 
-const NAME = "feedback-book-guesses";
+// Books that share an address, or a disk, share the browser's storage: the name says which this is.
+// Beside a kernel the folder of the notebook stands for the book.
+const ROOT = document.documentElement.dataset.content_root;
+const FOLDER = ROOT ? new URL(ROOT, location).pathname : location.pathname.replace(/[^/]*$/, "");
+const NAME = `feedback-book-guesses ${FOLDER}`;
 const KEPT = "feedback-book-guesses-kept";
 
-// The browser's storage; where that is forbidden, a store that lasts as long as the page. It is
-// tried once only: another tab is told of every attempt.
-function storage() {
-  return (window.feedbackBookStore ??= openStorage());
-}
+// What a question asks, as a text: a guess is one at just this. In another edition of the book the
+// same words may offer other choices, or ask for another unit.
+const FIELDS = ["question", "choices", "unit", "low", "high", "factor"];
+const askedIn = (get) => JSON.stringify(FIELDS.map(get));
 
-function openStorage() {
-  try {
-    localStorage.setItem(`${NAME}-probe`, "");
-    localStorage.removeItem(`${NAME}-probe`);
-    return localStorage;
-  } catch {
-    const store = new Map();
-    return { getItem: (name) => store.get(name), setItem: (name, text) => store.set(name, text) };
-  }
-}
-
-// Guesses by question.
+// The guesses by what was asked. Where the browser keeps nothing, the page does.
 function readGuesses() {
   try {
-    return { ...JSON.parse(storage().getItem(NAME)) };
+    return new Map(Object.entries(JSON.parse(window[NAME] ?? localStorage.getItem(NAME))));
   } catch {
-    return {}; // nothing yet, or not what this widget wrote
+    return new Map(); // nothing yet, or not what this widget wrote
   }
 }
 
 function keepGuesses(guesses) {
-  storage().setItem(NAME, JSON.stringify(guesses));
+  const text = JSON.stringify(Object.fromEntries(guesses));
+  try {
+    localStorage.setItem(NAME, text);
+    delete window[NAME];
+  } catch {
+    window[NAME] = text;
+  }
   dispatchEvent(new Event(KEPT));
+}
+
+// Those of the questions for which a guess is kept.
+function answeredOf(questions) {
+  const guesses = readGuesses();
+  return new Set(questions.filter((asked) => !problem(asked, guesses.get(asked))));
 }
 
 // In the built page also questions that are not drawn yet count: their state is in the page.
@@ -131,15 +138,23 @@ function questionsOnPage() {
   const all = (selector) => [...document.querySelectorAll(selector)];
   const states = all("[data-widget='predict_then_reveal'] > script[type='application/json']");
   return new Set([
-    ...states.map((node) => JSON.parse(node.textContent).question),
-    ...all(".predict-then-reveal").map((node) => node.dataset.question),
+    ...askedInAll(states.map((node) => JSON.parse(node.textContent))),
+    ...all(".predict-then-reveal").map((node) => node.dataset.asked),
   ]);
 }
 
-function progressOf(questions, guesses) {
-  const here = [...questions].filter((question) => question in guesses).length;
-  const everywhere = Object.keys(guesses).length;
-  const book = everywhere > here ? `, ${everywhere} in the whole book` : "";
+// The built book lists the questions of each page in _static/questions.js.
+function questionsOnOtherPages() {
+  const here = location.pathname.slice(FOLDER.length).replace(/\.html$/, "");
+  const { [here]: onThis, ...others } = window.feedbackBookQuestions ?? {};
+  return askedInAll(Object.values(others).flat());
+}
+
+const askedInAll = (states) => states.map((state) => askedIn((name) => state[name]));
+
+function progressOf(questions, answered) {
+  const here = [...questions].filter((asked) => answered.has(asked)).length;
+  const book = answered.size > here ? `, ${answered.size} in the whole book` : "";
   const noun = questions.size === 1 ? "question" : "questions";
   return `${here} of ${questions.size} ${noun} answered in this chapter${book}`;
 }
@@ -169,7 +184,7 @@ function choiceControl(model) {
 
 function numberControl(model, reveal) {
   const unit = model.get("unit");
-  const input = keepKeys(element("input", { type: "number", step: "any" }));
+  const input = numberField({ step: "any" });
   input.value = model.get("guess") ?? "";
   const guess = () => (input.value === "" ? null : Number(input.value) + 0); // no minus before 0
   listen(input, "keydown", (event) => {
@@ -211,14 +226,15 @@ function sliderControl(model) {
 // Numbers outside of these have too many digits for a line.
 const [SMALLEST, LARGEST] = [1e-9, 1e15];
 
-// Why this is no guess; undefined if it is one.
-function problem(model, guess) {
-  const choices = model.get("choices");
+// Why this is no guess at what is asked; undefined if it is one.
+function problem(asked, guess) {
+  const [, choices, , low, high, factor] = JSON.parse(asked);
   if (choices) return choices.includes(guess) ? undefined : "Choose an answer first.";
-  if (!Number.isFinite(guess)) {
-    return model.get("low") === null ? "Type a number first." : "Move the slider first.";
-  }
-  if (model.get("factor") !== null && guess <= 0) return "Type a number above 0.";
+  const isNumber = Number.isFinite(guess);
+  if (low !== null && isNumber && guess >= low && guess <= high) return undefined;
+  if (low !== null) return "Move the slider first.";
+  if (!isNumber) return "Type a number first.";
+  if (factor !== null && guess <= 0) return "Type a number above 0.";
   const size = Math.abs(guess);
   if (size > LARGEST) return "Type a number with fewer digits.";
   return size > 0 && size < SMALLEST ? "Type 0, or a number that is not as small." : undefined;
@@ -234,16 +250,17 @@ function scaleOf(model) {
     const largest = Math.max(model.get("truth"), model.get("guess") ?? 0);
     return { partOf: (value) => Math.max(0, value / largest) };
   }
+  const within = (value) => Math.min(high, Math.max(low, value)); // it was rounded
   if (factor !== null) {
     return {
-      valueAt: (part) => Number((low * (high / low) ** part).toPrecision(2)),
+      valueAt: (part) => within(Number((low * (high / low) ** part).toPrecision(2))),
       partOf: (value) => Math.log(value / low) / Math.log(high / low),
       step: 0.01,
     };
   }
   const step = (model.get("step") ?? (high - low) / 100) / (high - low);
   return {
-    valueAt: (part) => Number((low + part * (high - low)).toPrecision(12)),
+    valueAt: (part) => within(Number((low + part * (high - low)).toPrecision(12))),
     partOf: (value) => (value - low) / (high - low),
     step,
   };

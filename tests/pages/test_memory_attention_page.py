@@ -351,6 +351,65 @@ def test_a_typed_text_that_cannot_be_read_is_answered(lab):
     says(view, lab.python.sentence)
 
 
+@pytest.fixture
+def waiting(lab):
+    """The status after a text was sent to a Python that has not answered for ten seconds."""
+    lab.page.clock.install()
+    view = lab.page.locator(".feedback-view.memory-attention")
+    view.get_by_label("own text").fill("A king!")
+    view.get_by_role("button", name="Read it").click()
+    lab.page.clock.run_for(3_000)
+    status = view.get_by_role("status")
+    assert status.text_content() == "Python is reading it …"
+    lab.page.clock.run_for(8_000)
+    return status
+
+
+def test_a_wait_for_python_comes_to_an_end(waiting):
+    assert waiting.text_content().startswith("No answer: run the cell again.")
+
+
+def test_an_answer_that_comes_late_is_shown(lab, waiting):
+    assert lab.carry() == {"typed": "A king!"}
+    assert waiting.text_content() == ""
+    view = lab.page.locator(".feedback-view.memory-attention")
+    assert menu(view, "Text").input_value() == "A king!"
+
+
+def test_a_refusal_that_comes_late_is_shown(lab, waiting):
+    lab.python.problem = "It cannot be read."
+    lab.page.evaluate("(state) => window.hear(state)", lab.state())
+    assert waiting.text_content() == "It cannot be read."
+    lab.page.clock.run_for(20_000)
+    assert waiting.text_content() == "It cannot be read."
+
+
+def test_the_wait_goes_on_while_another_text_is_looked_at(lab, waiting):
+    view = lab.page.locator(".feedback-view.memory-attention")
+    choose(view, "Text", lab.python.texts[1])
+    assert waiting.text_content().startswith("No answer")
+
+
+def test_a_text_that_got_no_answer_can_be_sent_again(lab, waiting):
+    lab.page.evaluate("window.saved.length = 0")  # lost on its way
+    waiting.page.get_by_role("button", name="Read it").click()
+    assert waiting.text_content() == "Python is reading it …"
+    assert lab.carry()["typed"] == "A king!"
+    assert waiting.text_content() == ""
+
+
+def test_the_same_refusal_is_said_again(lab):
+    view = lab.page.locator(".feedback-view.memory-attention")
+    view.get_by_label("own text").fill("x" * 300)
+    for _ in range(2):
+        choose(view, "Text", lab.python.texts[1])
+        choose(view, "Text", lab.python.texts[0])
+        assert view.get_by_role("status").text_content() == ""
+        view.get_by_role("button", name="Read it").click()
+        lab.carry()
+        assert view.get_by_role("status").text_content() == lab.python.problem != ""
+
+
 def test_what_is_chosen_in_the_page_arrives_in_python_and_back(lab):
     view = lab.page.locator(".feedback-view.memory-attention")
     choose(view, "Layer", 4)

@@ -124,6 +124,22 @@ def test_a_typed_text_that_cannot_be_read_is_answered_and_changes_nothing():
     assert [bool(problem) for problem in problems] == [True, False, True, False, True]
 
 
+def test_an_answer_that_is_broken_off_is_said_too(monkeypatch):
+    model = small()
+    widget = MemoryAttention(model, "abc", CHARACTERS)
+
+    def interrupt(tokens):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "trace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            widget.typed = "ab"
+    assert widget.problem and widget.text == "abc"
+    widget.typed = "ab"
+    assert (widget.text, widget.problem) == ("ab", "")
+
+
 TWO = torch.eye(2).expand(1, 1, 2, 2)
 
 
