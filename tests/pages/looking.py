@@ -72,7 +72,7 @@ def start_widgets(page):
 
 
 # Colours and sizes change at once instead of within a third of a second, and a sentence is spoken
-# at once instead of when it has rested for a quarter: at every test.
+# at once instead of when it has rested: at every test.
 CHANGE_AT_ONCE = """(() => {
     addEventListener("DOMContentLoaded", () => {
         const style = document.createElement("style");
@@ -81,7 +81,7 @@ CHANGE_AT_ONCE = """(() => {
     });
     const { setTimeout } = window;
     window.setTimeout = (action, delay, ...more) =>
-        setTimeout(action, delay <= 250 && !window.unhurried ? 0 : delay, ...more);
+        setTimeout(action, delay <= 600 && !window.unhurried ? 0 : delay, ...more);
 })()"""
 
 # A page that got another width or other colours is on its way for a moment.
