@@ -2,8 +2,11 @@ PYTHON ?= python3
 BIN := .venv/bin/
 READY := .venv/.ready
 
+# How many test files are tried at once. Page tests wait for a browser half of the time.
+TESTERS ?= 3
+
 .DEFAULT_GOAL := help
-.PHONY: help book test test-package test-pages check serve screenshots lab cells bench bench-widgets results shake repository colab clean
+.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake repository colab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,14 +25,7 @@ book: $(READY) ## execute every notebook and build the HTML book
 test: book ## build the book, then run every test
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
-	$(MAKE) -j2 test-package test-pages
-
-# Page tests mostly wait for a browser, so these two go on at once.
-test-package: $(READY)
-	$(BIN)pytest -q -rs -m "not book"
-
-test-pages: $(READY)
-	$(BIN)pytest -q -rs -m book
+	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(BIN)ruff check .

@@ -3,7 +3,8 @@
 import os
 import shutil
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The first is the same browser without windows, and opens a page in half the time.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 # No name leads anywhere but to this machine, so that a page that asks elsewhere gets no answer.
 # A sandbox needs rights that containers often lack; the rest keeps Chromium from calling home.

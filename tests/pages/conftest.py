@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(items):
         if Path(__file__).parent in item.path.parents:
             item.add_marker("book")
     if find_chromium() is None:
-        skip = pytest.mark.skip("no Chromium found; on Debian: apt-get install chromium")
+        skip = pytest.mark.skip(
+            "no Chromium found; on Debian: apt-get install chromium-headless-shell"
+        )
         for item in items:
             if "browser" in item.fixturenames:
                 item.add_marker(skip)
@@ -137,13 +139,17 @@ def open_page(browser, addresses):
         return url.startswith((*addresses.values(), "blob:", "data:"))
 
     @contextmanager
-    def open_page(name: str, scheme: str = "http", instead: dict | None = None, **settings):
-        """`instead` maps part of a URL to the script to answer; `settings` go to the browser."""
+    def open_page(
+        name: str, scheme: str = "http", instead: dict | None = None, first: str = "", **settings
+    ):
+        """`instead` maps part of a URL to the script to answer, `first` is a script that runs
+        before all others; `settings` go to the browser."""
         with browser.new_context(**settings) as context:
             visit = Visit(context.new_page())
             visit.note(is_local)
             for part, script in (instead or {}).items():
                 visit.page.route(f"**{part}*", answer_with(script))
+            visit.page.add_init_script(first)
             visit.page.add_init_script(KEEP_WHAT_STARTS_WIDGETS)
             visit.page.add_init_script(CHANGE_AT_ONCE)
             visit.page.goto(f"{addresses[scheme]}/{name}.html")

@@ -43,7 +43,7 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - known:
         return fail(f"the book has no widget {', '.join(unknown)}; it has {', '.join(known)}")
     if find_chromium() is None:
-        return fail("no Chromium found; on Debian: apt-get install chromium")
+        return fail("no Chromium found; on Debian: apt-get install chromium-headless-shell")
 
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright:

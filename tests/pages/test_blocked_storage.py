@@ -37,11 +37,7 @@ BLOCKS = {
 @contextmanager
 def page_where(open_page, block: str, name: str = PAGE, scheme: str = "http", viewport=LAPTOP):
     """The page from its first line on in a browser that keeps nothing."""
-    with open_page(name, scheme, viewport=viewport) as visit:
-        visit.page.add_init_script(BLOCKS[block])
-        visit.errors.clear()
-        visit.page.reload()
-        start_widgets(visit.page)
+    with open_page(name, scheme, first=BLOCKS[block], viewport=viewport) as visit:
         yield visit
         visit.assert_nothing_went_wrong()
 

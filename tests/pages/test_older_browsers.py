@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import answer_with
-from looking import LAPTOP, PAGES, ROOT, kinds_on, start_widgets, state_of, widgets_of
+from looking import LAPTOP, PAGES, ROOT, kinds_on, state_of, widgets_of
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 QUESTION = ".feedback-widget[data-widget=predict_then_reveal]"
@@ -25,29 +25,22 @@ LACKS = {
 }
 
 
-def open_without(visit, feature: str):
-    visit.page.add_init_script(LACKS[feature])
-    visit.page.reload()
-    start_widgets(visit.page)
-    return visit.page
-
-
 @pytest.mark.parametrize("feature", LACKS)
 @pytest.mark.parametrize("name", QUESTION_PAGES[:1])
 def test_each_feature_that_is_missing_is_said(open_page, name, feature):
-    with open_page(name, viewport=LAPTOP) as visit:
-        for widget in widgets_of(open_without(visit, feature)).all():
+    with open_page(name, first=LACKS[feature], viewport=LAPTOP) as visit:
+        for widget in widgets_of(visit.page).all():
             assert_it_names_the_browsers(widget)
 
 
 @pytest.mark.parametrize("name", WIDGET_PAGES)
 def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(open_page, name):
-    with open_page(name, viewport=LAPTOP) as visit:
+    with open_page(name, first=LACKS["every-test-of-css"], viewport=LAPTOP) as visit:
         sentences = [
             place.locator("p").first.text_content()
             for place in widgets_of(page_without_script(visit)).all()
         ]
-        widgets = widgets_of(open_without(visit, "every-test-of-css")).all()
+        widgets = widgets_of(visit.page).all()
         assert len(widgets) == len(sentences) > 0
         for widget, sentence in zip(widgets, sentences, strict=True):
             assert_it_names_the_browsers(widget)
@@ -72,8 +65,8 @@ def assert_it_names_the_browsers(widget):
 
 
 def test_the_readme_names_the_same_browsers(open_page):
-    with open_page(WIDGET_PAGES[0]) as visit:
-        said = widgets_of(open_without(visit, "at")).first.text_content()
+    with open_page(WIDGET_PAGES[0], first=LACKS["at"]) as visit:
+        said = widgets_of(visit.page).first.text_content()
         readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text("utf-8"))
         browsers = re.search(r"Chrome and Edge from version .* Safari from [\d.]+\d", said)[0]
         assert browsers in readme
@@ -252,8 +245,8 @@ def test_whatever_is_lost_the_answer_is_folded(browser, addresses, lost):
 
 
 def test_in_a_browser_that_is_too_old_the_answer_is_folded(open_page):
-    with open_page(QUESTION_PAGES[0]) as visit:
-        for place in open_without(visit, "every-test-of-css").locator(QUESTION).all():
+    with open_page(QUESTION_PAGES[0], first=LACKS["every-test-of-css"]) as visit:
+        for place in visit.page.locator(QUESTION).all():
             assert_the_answer_comes_last(place)
 
 
