@@ -127,6 +127,9 @@ class Visit:
         assert wrong == {"errors": [], "missing": [], "foreign": []}
 
 
+WITHOUT_FORMULAS = "window.MathJax.startup = { promise: Promise.resolve() }"
+
+
 def answer_with(script: str):
     return lambda route: route.fulfill(body=script, content_type="text/javascript")
 
@@ -140,21 +143,27 @@ def open_page(browser, addresses):
 
     @contextmanager
     def open_page(
-        name: str, scheme: str = "http", instead: dict | None = None, first: str = "", **settings
+        name: str,
+        scheme: str = "http",
+        instead: dict | None = None,
+        first: str = "",
+        formulas: bool = False,
+        **settings,
     ):
         """`instead` maps part of a URL to the script to answer, `first` is a script that runs
-        before all others; `settings` go to the browser."""
+        before all others, `formulas` are typeset if they matter; `settings` go to the browser."""
         with browser.new_context(**settings) as context:
             visit = Visit(context.new_page())
             visit.note(is_local)
-            for part, script in (instead or {}).items():
+            plain = {} if formulas else {"/mathjax/": WITHOUT_FORMULAS}
+            for part, script in {**plain, **(instead or {})}.items():
                 visit.page.route(f"**{part}*", answer_with(script))
             visit.page.add_init_script(first)
             visit.page.add_init_script(KEEP_WHAT_STARTS_WIDGETS)
             visit.page.add_init_script(CHANGE_AT_ONCE)
             visit.page.goto(f"{addresses[scheme]}/{name}.html")
             if settings.get("java_script_enabled", True):
-                visit.page.evaluate("window.MathJax?.startup.promise.then(() => true)")
+                visit.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
                 start_widgets(visit.page)
             yield visit
 

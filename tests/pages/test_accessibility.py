@@ -39,7 +39,7 @@ def broken_rules(page, only=(), but=()) -> list:
 
 @pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
 def test_axe_finds_nothing(open_page, name):
-    with open_page(name, viewport=PHONE, reduced_motion="reduce") as visit:
+    with open_page(name, formulas=True, viewport=PHONE, reduced_motion="reduce") as visit:
         page = visit.page
         page.evaluate(AXE)
         page.evaluate(ONE_WORD_OF_EACH_COLOR)

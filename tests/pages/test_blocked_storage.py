@@ -37,7 +37,7 @@ BLOCKS = {
 @contextmanager
 def page_where(open_page, block: str, name: str = PAGE, scheme: str = "http", viewport=LAPTOP):
     """The page from its first line on in a browser that keeps nothing."""
-    with open_page(name, scheme, first=BLOCKS[block], viewport=viewport) as visit:
+    with open_page(name, scheme, first=BLOCKS[block], formulas=True, viewport=viewport) as visit:
         yield visit
         visit.assert_nothing_went_wrong()
 

@@ -275,7 +275,7 @@ def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
 
 def test_what_is_set_in_python_is_shown_in_the_page(lab, case, widget):
     lab.run(f"made[{case.name!r}].{case.trait} = {case.value!r}")
-    widget.get_by_text(case.shown).first.wait_for(timeout=15_000)
+    widget.get_by_text(case.shown).first.wait_for()
 
 
 def test_what_is_chosen_in_the_form_is_trained_and_shown(lab):
