@@ -433,6 +433,7 @@ def test_recomputed_and_offloaded_activations_give_the_same_gradients(path):
 
 @every_model
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.slow
 def test_a_compiled_model_computes_the_same(model, backend):
     torch._dynamo.reset()
     model, tokens = small(model).float(), some_tokens(T=3)
@@ -444,6 +445,7 @@ def test_a_compiled_model_computes_the_same(model, backend):
 
 
 @every_model
+@pytest.mark.slow
 def test_a_model_is_traced_and_exported(model):
     model, tokens = small(model).float().eval(), some_tokens(T=3)
     expected = model(tokens)

@@ -67,6 +67,7 @@ def test_a_path_of_any_bytes_can_be_trained_into_and_written_from(tmp_path, vari
     assert (done.returncode, done.stderr) == (0, b"") and len(done.stdout) >= 502
 
 
+@pytest.mark.slow
 def test_a_path_of_any_bytes_can_be_named_in_an_error():
     name = os.fsdecode("é日".encode() + b"\xff")
     stream = io.TextIOWrapper(io.BytesIO(), "utf-8")

@@ -36,6 +36,7 @@ def results(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_an_experiment_is_recorded_and_repeats(results, capsys, monkeypatch):
     runner.keep("tiny", runner.record("tiny", TINY))
     assert "for the first time" in capsys.readouterr().out

@@ -31,6 +31,7 @@ def test_all_steps_are_counted_with_and_without_a_word(capsys):
         assert (printed.count("loss:"), "nothing" in printed) == (4 if say else 0, False)
 
 
+@pytest.mark.slow
 def test_training_writes_into_its_folder_only_and_needs_no_server(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "work").mkdir()
@@ -186,6 +187,7 @@ sys.stdout = sys.stderr = Bare()
     ],
     ids=["as it is", "redirected", "none", "slots", "labml was there"],
 )
+@pytest.mark.slow
 def test_a_first_training_leaves_the_streams_as_they_were(tmp_path, before, redirected):
     """In a process of its own, for it is the first that brings labml in."""
     indented = "".join(f"    {line}\n" for line in TRAIN.splitlines())
@@ -217,6 +219,7 @@ print("the end")
 """
 
 
+@pytest.mark.slow
 def test_labml_is_left_to_whoever_uses_it(tmp_path):
     train = TRAIN.replace('"run"', "f\"run{len(__import__('os').listdir())}\"")
     code = OWN.format(train="".join(f"        {line}\n" for line in train.splitlines()))
@@ -229,6 +232,7 @@ def test_labml_is_left_to_whoever_uses_it(tmp_path):
     assert "Impossible" not in done.stdout and "inside sections" not in done.stdout
 
 
+@pytest.mark.slow
 def test_labml_as_the_chapter_has_it_writes_nothing_and_looks_elsewhere_for_experiments(tmp_path):
     code = """
 from feedback.progress import labml
@@ -252,6 +256,7 @@ print(lab.get_path())
 @pytest.mark.parametrize(
     "first", ["", "import IPython.core.display as d\nvars(d).pop('display', 0)"]
 )
+@pytest.mark.slow
 def test_a_notebook_shows_progress_as_text_whatever_ipython_has_moved(tmp_path, monkeypatch, first):
     monkeypatch.delenv("_", raising=False)  # as where a service started Jupyter
     cells = [nbformat.v4.new_code_cell(source) for source in (first, TRAIN)]

@@ -182,6 +182,7 @@ training.train(config, settings, TASKS["parity"], sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_folder_is_in_use_while_another_process_trains_there_and_no_longer(tmp_path):
     out, settings = tmp_path / "run", Settings(steps=6, batch_size=2, sequence_length=8)
     process = subprocess.Popen([sys.executable, "-c", HOLD, out], stdout=subprocess.PIPE, text=True)

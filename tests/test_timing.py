@@ -22,6 +22,7 @@ ROOT = str(Path(__file__).parents[1])
 SMALL = ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
 
 
+@pytest.mark.slow
 def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
     out = tmp_path / "timing.json"
     sizes = ["--tokens", "2", "4", "--layers", "1", "2", "--batch", "1", "--base", "2", "2", "1"]
@@ -40,6 +41,7 @@ def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
     assert "training, feedback-kv: time grows as tokens to the power" in said
 
 
+@pytest.mark.slow
 def test_a_machine_names_the_instructions_that_torch_was_told_to_use():
     capped = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
     ask = "from feedback import timing; print(timing.machine()['instructions'])"
@@ -72,6 +74,7 @@ def nothing():
     return lambda: None
 
 
+@pytest.mark.slow
 def test_peak_memory_is_that_of_a_fresh_process():
     here = torch.ones(50_000_000)  # which must not count
     assert 95e6 < timing.peak_memory(allocate) < 150e6

@@ -308,6 +308,7 @@ class Dead(BaseException):
     """What a process does after SIGKILL."""
 
 
+@pytest.mark.slow
 def test_killed_at_any_operation_on_a_file_a_run_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
     settings = replace(SETTINGS, steps=4, checkpoint_every=1, evaluate_every=2)
     run(tmp_path / "whole", settings)
@@ -503,6 +504,7 @@ def test_a_full_disk_ends_the_run_with_the_checkpoint_before_intact(tmp_path, mo
     assert contents(out) == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_system_refusing_to_write_ends_the_command_with_an_error(tmp_path):
     (tmp_path / "mine.txt").write_text(WORDS)
 
@@ -636,6 +638,7 @@ def test_a_stopped_text_ends_without_a_traceback(monkeypatch, capsys):
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_text_quietly():
     words = [sys.executable, "-m", "feedback", "generate", "--length", "3000"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
