@@ -61,8 +61,9 @@ def first_obstacle(core: nn.Module, kind: type[nn.Module], beside: Sequence[tupl
             return f"a {type(module).__name__} has a way forward of its own"
         if has_hooks(own) or own.get("max_norm") is not None:
             return f"a {type(module).__name__} does more than its weights say"
-    if getattr(type(core), "advance", None) is not getattr(kind, "advance", None):
-        return f"{type(core).__name__} has a way of its own to take a step"
+    for method in ("advance", "gather", "latest"):
+        if getattr(type(core), method, None) is not getattr(kind, method, None):
+            return f"{type(core).__name__} has a method {method!r} of its own"
     found, expected, eps = list(tree(core)), built(kind, core.config), core.norm.eps
     for module, (its_kind, shapes) in zip(found, expected, strict=False):
         own = module.__dict__

@@ -15,7 +15,7 @@ from test_language_model import MODELS, small, some_tokens
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
-from feedback import LanguageModel
+from feedback import FeedbackTransformerKV, LanguageModel
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -214,6 +214,24 @@ def test_a_warning_says_once_which_part_is_called_and_goes_when_it_is_plain():
         model(tokens)
         with torch.no_grad():
             model.step(tokens[:, 0])
+
+
+@pytest.mark.filterwarnings("ignore:.*every submodule is called")
+@pytest.mark.parametrize("method", ["advance", "latest"])
+def test_a_subclass_with_steps_of_its_own_takes_them(method):
+    class Own(FeedbackTransformerKV):
+        def advance(self, x, past):
+            return super().advance(-x if method == "advance" else x, past)
+
+        def latest(self, x):
+            return x[:, :, -1:] if method == "latest" else super().latest(x)
+
+    model, tokens = small(), some_tokens()
+    model.core.__class__ = Own
+    expected = small(path="loop")
+    expected.core.__class__ = Own
+    torch.testing.assert_close(model(tokens), expected(tokens))
+    assert not torch.allclose(model(tokens), small()(tokens))
 
 
 def by_fused(kind, model, tokens):
