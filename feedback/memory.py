@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from feedback.attention import KeysValues
 from feedback.cache import GrowingList, GrowingStack, Memory
 from feedback.config import Config
-from feedback.plain import is_rewritten
+from feedback.plain import is_transformed
 from feedback.transformer import Layer, SequenceModel, Trace
 
 
@@ -116,8 +116,8 @@ class FeedbackTransformer(SequenceModel):
     def gather(self, x: Tensor, memory: Memory | None) -> list:
         """Containers for the keys and values of this pass, which start with those of `memory`."""
         memory = self.start(x, memory, sets=len(self.keys_values))
-        # A buffer written in place is no matter for vmap, compilers and the like.
-        container, steps = self.paths["loop" if is_rewritten() else self.path], x.shape[1]
+        # A buffer that is written in place is nothing for vmap and compilers.
+        container, steps = self.paths["loop" if is_transformed() else self.path], x.shape[1]
         return [
             (container(keys, steps), container(values, steps))
             for keys, values in zip(memory.keys, memory.values, strict=True)

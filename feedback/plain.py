@@ -15,20 +15,37 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from feedback.attention import Attention, KeysValues
 from feedback.config import Config
+from feedback.transformer import FeedForward, Layer, ParallelLayer
 
 PLAIN = nn.Parameter, Tensor, type(None)
+PARTS = (
+    Attention,
+    FeedForward,
+    KeysValues,
+    Layer,
+    ParallelLayer,
+    nn.Dropout,
+    nn.LayerNorm,
+    nn.Linear,
+)
+FORWARD = {kind: kind.forward for kind in PARTS}  # before anybody puts another in its place
 
 
-def is_rewritten() -> bool:
-    """Whether torch compiles, exports, traces, batches or otherwise watches what is computed."""
+def is_transformed() -> bool:
+    """Whether torch compiles, exports, traces or batches what is computed, or derives forward."""
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or torch._C._functorch.peek_interpreter_stack() is not None  # torch.func, vmap
         or forward_ad._current_level >= 0
-        or torch._C._len_torch_dispatch_stack() > 0  # fake tensors, counters of operations
     )
+
+
+def is_rewritten() -> bool:
+    """The same, or whether something looks at every operation: counters, fake tensors."""
+    return is_transformed() or torch._C._len_torch_dispatch_stack() > 0
 
 
 def may_be_fast(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple] = ()) -> bool:
@@ -67,6 +84,8 @@ def first_obstacle(core: nn.Module, kind: type[nn.Module], beside: Sequence[tupl
     found, expected, eps = list(tree(core)), built(kind, core.config), core.norm.eps
     for module, (its_kind, shapes) in zip(found, expected, strict=False):
         own = module.__dict__
+        if FORWARD.get(its_kind) not in (None, its_kind.forward):
+            return f"the class {its_kind.__name__} has another way forward"
         if (type(module) is not its_kind and module is not core) or "forward" in own:
             return f"{name_of(core, module)} is replaced by a {type(module).__name__}"
         if has_hooks(own):

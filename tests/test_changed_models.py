@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from feedback import FeedbackTransformerKV, LanguageModel
+from feedback.transformer import FeedForward
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -232,6 +233,22 @@ def test_a_subclass_with_steps_of_its_own_takes_them(method):
     expected.core.__class__ = Own
     torch.testing.assert_close(model(tokens), expected(tokens))
     assert not torch.allclose(model(tokens), small()(tokens))
+
+
+@pytest.mark.filterwarnings("ignore:.*every submodule is called")
+@pytest.mark.parametrize("kind", [nn.Linear, nn.LayerNorm, FeedForward])
+@every_model
+def test_a_class_with_another_way_forward_takes_it(model, kind, monkeypatch):
+    before, tokens = small(model)(some_tokens()), some_tokens()
+    forward = kind.forward
+    monkeypatch.setattr(kind, "forward", lambda self, x: forward(self, x) * 0.5)
+    expected = small(model, None if model == "parallel" else "loop")(tokens)
+    one = small(model)
+    torch.testing.assert_close(one(tokens), expected)
+    assert not torch.allclose(expected, before)
+    with torch.no_grad():
+        memory = one.step(tokens[:, 0])[1]
+        torch.testing.assert_close(one.step(tokens[:, 1], memory)[0], expected[:, 1])
 
 
 def by_fused(kind, model, tokens):
@@ -537,6 +554,26 @@ def test_operations_are_counted_as_on_the_plain_way(model):
             one.float()(some_tokens())
         counts.append(counter.get_total_flops())
     assert counts[0] == counts[1] > 0
+
+
+def test_who_counts_operations_counts_those_of_the_path():
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Joined(TorchDispatchMode):
+        numbers = 0
+
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            result = operation(*args, **(kwargs or {}))
+            self.numbers += result.numel() if operation is torch.ops.aten.cat.default else 0
+            return result
+
+    counts = {}
+    for path in ("loop", "stack"):
+        model = small("feedback", path)
+        with Joined() as joined:
+            model(some_tokens())
+        counts[path] = joined.numbers
+    assert counts["loop"] > 2 * counts["stack"]
 
 
 @every_model
