@@ -27,6 +27,7 @@ PARTS = (
     Layer,
     ParallelLayer,
     nn.Dropout,
+    nn.Embedding,
     nn.LayerNorm,
     nn.Linear,
 )
@@ -73,11 +74,14 @@ def first_obstacle(core: nn.Module, kind: type[nn.Module], beside: Sequence[tupl
     if nn.modules.module._has_any_global_hook():
         return "there are hooks for all modules"
     for module, its_kind in beside:
-        own = module.__dict__
-        if type(module).forward is not its_kind.forward or "forward" in own:
-            return f"a {type(module).__name__} has a way forward of its own"
+        own, name = module.__dict__, type(module).__name__
+        forward = FORWARD.get(its_kind, its_kind.forward)
+        if type(module).forward is not forward or "forward" in own:
+            return f"the {name} has another way forward"
         if has_hooks(own) or own.get("max_norm") is not None:
-            return f"a {type(module).__name__} does more than its weights say"
+            return f"the {name} does more than its weights say"
+        if any(type(w) not in PLAIN for w in own["_parameters"].values()):
+            return f"the {name} has weights of a type of their own"
     for method in ("advance", "gather", "latest"):
         if getattr(type(core), method, None) is not getattr(kind, method, None):
             return f"{type(core).__name__} has a method {method!r} of its own"

@@ -1,7 +1,7 @@
 """Weights as a loop over steps wants them: whatever does not depend on the step is done before it.
 
-Both the whole-sequence function and generation run the same few products thousands of times, each
-with few rows. Built in chapter 7.
+The same few products run thousands of times, each with few rows. Built in chapter 7; generation
+uses the products too.
 
 Shapes: B batch, d width, H heads, k = d / H, F feed-forward width, S distances, n keys.
 """

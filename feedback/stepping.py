@@ -9,6 +9,7 @@ Shapes: B batch, d width, L layers, H heads, k = d / H, n keys read, S distances
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -55,18 +56,19 @@ class Stepper:
                 linear(feed_forward.narrow),
             )
 
+        def projections(pairs: Iterable[nn.Module]) -> list[tuple]:
+            return [linear(z) for pair in pairs for z in (pair.key, pair.value)]
+
         self.embedding = own(model.embedding.weight)
         self.layers = [taken_apart(layer) for layer in core.layers]
         if self.parallel:
-            self.pairs = [[layer.keys_values] for layer in core.layers]
+            self.sets = len(core.layers)
+            self.pairs = [projections([layer.keys_values]) for layer in core.layers]
         else:
-            self.pairs = [core.keys_values]
-            self.mixture = core.mixture.weights(self.embedding).clone()
-        self.pairs = [
-            [linear(z) for pair in pairs for z in (pair.key, pair.value)] for pairs in self.pairs
-        ]
+            self.sets = len(core.keys_values)
+            self.pairs = [projections(core.keys_values)]
+            self.mixture = core.mixture.weights(self.embedding)
         self.norm, self.head = norm(core.norm), linear(model.head)
-        self.sets = self.config.n_layers if self.parallel else len(core.keys_values)
 
     def step(self, token: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
         """Logits (B, V) after tokens (B,) that follow `memory`, and the memory with them in it."""
