@@ -12,3 +12,14 @@ pytest.register_assert_rewrite("helpers", "looking")  # their assertions say wha
 # Before torch is imported, and for the processes that tests start: their small products gain
 # nothing from threads, which on a busy machine wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def one_thread():
+    """Small products gain nothing from threads, and a busy machine makes them wait."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

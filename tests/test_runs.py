@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from test_training import WORDS, contents, text
 
 from feedback import Config, LanguageModel, data, training
 from feedback.tasks import TASKS
@@ -24,32 +25,11 @@ CONFIG = Config(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=8)
 SETTINGS = Settings(
     steps=6, batch_size=2, sequence_length=8, warm_up=1, evaluate_every=2, checkpoint_every=2
 )
-WORDS = "the quick brown fox jumps over the lazy dog\n" * 10
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def text() -> data.Text:
-    return data.Text(data.Corpus(WORDS, "a pangram"), 8)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(out: Path, settings: Settings = SETTINGS, config: Config = CONFIG, **more) -> list[dict]:
     return train(config, settings, text(), out, **more)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, but for the one that holds clock times."""
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != "times.jsonl"
-    }
 
 
 def stopped(out: Path, after: int, monkeypatch, **more) -> None:

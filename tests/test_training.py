@@ -29,15 +29,7 @@ SETTINGS = Settings(
     steps=6, batch_size=4, sequence_length=8, warm_up=1, evaluate_every=2, checkpoint_every=2
 )
 WORDS = "the quick brown fox jumps over the lazy dog\n" * 30
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products gain nothing from threads, and a busy machine makes them wait."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def text(length: int = 8) -> data.Text:
