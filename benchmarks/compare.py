@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from feedback import Config, LanguageModel, timing
 from feedback.__main__ import path
 from feedback.attention import merge_heads, split_heads
-from feedback.storage import check_writable, write_atomically
+from feedback.files import check_writable, write_atomically
+from feedback.machine import describe_machine, device
 
 V, D, H, L, HIDDEN, LONGEST = 65, 256, 4, 4, 1024, 512
 
@@ -114,7 +115,7 @@ def sample_pytorch_package(model: nn.Module, B: int, length: int) -> None:
 
 
 def train(build, B: int, T: int):
-    return timing.training_step(build().to(timing.device()), B, T)
+    return timing.training_step(build().to(device()), B, T)
 
 
 def ours(variant: str, what: str, B: int, T: int):
@@ -135,7 +136,7 @@ def training_runs(B: int, T: int) -> dict:
 def generation_runs(B: int, T: int) -> dict:
     """Functions that generate T tokens for B sequences."""
     runs = {v: ours(v, "generation", B, T) for v in ("parallel", "feedback-kv", "feedback")}
-    model = pytorch_package().eval().to(timing.device())
+    model = pytorch_package().eval().to(device())
     runs["feedback-transformer-pytorch"] = partial(sample_pytorch_package, model, B, T)
     return runs
 
@@ -156,7 +157,7 @@ class Report:
 
     def keep(self, peaks: dict | None = None) -> None:
         found = {
-            "machine": timing.machine(),
+            "machine": describe_machine(),
             "measured": self.measured,
             "seconds": self.results,
             "peak_bytes": peaks,
@@ -199,7 +200,7 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     report = Report(options.out, options.rounds)
-    print(", ".join(f"{key} {value}" for key, value in timing.machine().items()))
+    print(", ".join(f"{key} {value}" for key, value in describe_machine().items()))
     for B, T, bound in ((32, 128, 2.2), (16, 256, 3.0)):
         name = f"training, B={B}, T={T}"
         runs = {which: build() for which, build in training_runs(B, T).items()}
@@ -215,7 +216,7 @@ def main() -> None:
         report.ratio(name, "feedback-transformer-pytorch", "feedback-kv", 2, most=False)
         report.ratio(name, "parallel", "feedback-kv", 1, most=False)
         if B == 1:  # two runs of most of a minute, not warmed up
-            model, seconds = Labml(True).eval().to(timing.device()), []
+            model, seconds = Labml(True).eval().to(device()), []
             for _ in range(2):
                 start = time.perf_counter()
                 model.sample(256)

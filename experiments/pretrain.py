@@ -16,13 +16,13 @@ from pathlib import Path
 
 from plans import source
 
-from feedback import timing
 from feedback.data import Characters
+from feedback.files import write_atomically
 from feedback.language_model import LanguageModel
+from feedback.machine import describe_machine
 from feedback.pretrained import FOLDER, TRAINING
-from feedback.runs import BEST, LOG, RUN, TIMES
-from feedback.storage import write_atomically
 from feedback.training import evaluate
+from feedback.training.run_folder import BEST, LOG, RUN, TIMES
 
 TEXT = "--d-model 160 --d-ff 640 --dropout 0.1 --steps 6000"
 S3 = "--task s3 --steps 1600 --evaluate-every 40"
@@ -76,7 +76,7 @@ def pack(name: str) -> None:
     loss, accuracy = evaluate(model, held_out)
     card = {
         "command": command(name),
-        "machine": timing.machine() | {"threads": 1},
+        "machine": describe_machine() | {"threads": 1},
         "run": asked,
         "seconds": times["seconds"],
         "processor_seconds": times["processor_seconds"],

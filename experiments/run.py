@@ -27,13 +27,13 @@ from plans import EXPERIMENTS, SEARCH_SEED, Experiment, Variant, source
 from pretrain import pretrain
 from safetensors import SafetensorError, safe_open
 
-from feedback import timing
 from feedback.config import Config
+from feedback.files import write_atomically
 from feedback.language_model import LanguageModel, evaluating
-from feedback.runs import BEST, LAST, LOG, STATE, TIMES
-from feedback.storage import write_atomically
+from feedback.machine import describe_machine
 from feedback.tasks import TASKS
 from feedback.training import Settings, train
+from feedback.training.run_folder import BEST, LAST, LOG, STATE, TIMES
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = Path("_build") / "runs"  # relative, so that what is asked says nothing of this machine
@@ -191,7 +191,7 @@ def search_and_train(name: str, experiment: Experiment, pool: ProcessPoolExecuto
     return {
         "question": experiment.question,
         "command": f"make results ONLY={name}",
-        "machine": timing.machine() | {"threads": 1},
+        "machine": describe_machine() | {"threads": 1},
         "search_seed": SEARCH_SEED,
         "variants": rows,
     }

@@ -23,8 +23,9 @@ from threading import Lock
 
 import torch
 
-from feedback import data, live, timing
-from feedback.storage import write_atomically
+from feedback import data, live
+from feedback.files import write_atomically
+from feedback.machine import describe_machine
 
 THREADS = (1, 2)
 LEAST = 40  # attempts in each combination
@@ -103,7 +104,7 @@ def carry_on(record: Record, trial: dict) -> None:
 def work(trial: dict) -> None:
     """Write a line of JSON for each attempt: the machine, and how it went."""
     torch.set_num_threads(trial["threads"])
-    machine = timing.machine()
+    machine = describe_machine()
     assert machine["instructions"].startswith(trial["instructions"]), machine
     tried = live.ALL[trial["name"]]
     while not finished(trial):

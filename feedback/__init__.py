@@ -5,7 +5,7 @@ from feedback.cache import Memory
 from feedback.config import Config
 from feedback.language_model import LanguageModel
 from feedback.memory import FeedbackTransformer
-from feedback.notebook import begin_chapter
+from feedback.notebook.chapter import begin_chapter
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.transformer import Trace, Transformer
 

@@ -16,18 +16,23 @@ from typing import TextIO
 
 import torch
 
-from feedback import data, pretrained, timing, training
+from feedback import data, pretrained, timing
 from feedback.config import MODELS, Config, whole_number
+from feedback.files import check_writable, write_atomically
 from feedback.language_model import LanguageModel
-from feedback.runs import BEST, holds_model
-from feedback.storage import INDEX, check_writable, write_atomically
+from feedback.machine import device
+from feedback.storage import INDEX
 from feedback.tasks import TASKS
+from feedback.training import loop
+from feedback.training.processes import process_group, rank_and_world_size
+from feedback.training.run_folder import BEST, holds_model
+from feedback.training.settings import MOST_SEED, Settings
 
 # What `train` does unless told otherwise: on text, and on a task.
-TEXT = Config(d_model=128, d_ff=512, max_distance=128), training.Settings()
+TEXT = Config(d_model=128, d_ff=512, max_distance=128), Settings()
 TASK = (
     Config(d_model=64, d_ff=256, n_layers=2, max_distance=32),
-    training.Settings(
+    Settings(
         steps=1000,
         batch_size=64,
         sequence_length=32,
@@ -161,7 +166,7 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         help="begin with the weights of this parallel model, or of the best one of this run",
     )
     for (kind, title), text, task in zip(
-        ((Config, "the model"), (training.Settings, "training")), TEXT, TASK, strict=True
+        ((Config, "the model"), (Settings, "training")), TEXT, TASK, strict=True
     ):
         group = parser.add_argument_group(title)
         for field in fields(kind):
@@ -227,14 +232,14 @@ def train(options: argparse.Namespace) -> None:
     else:
         corpus = data.text_file(options.corpus) if options.corpus else data.tiny_shakespeare()
         source = data.Text(corpus, settings.sequence_length)
-    with training.processes():
-        if training.place()[0] == 0 and not options.task:
+    with process_group():
+        if rank_and_world_size()[0] == 0 and not options.task:
             print(f"Text: {corpus.source}")
         try:
-            training.train(config, settings, source, options.out, options.from_parallel)
+            loop.train(config, settings, source, options.out, options.from_parallel)
         except KeyboardInterrupt:
             sys.exit("\nStopped. The same command goes on from the last checkpoint.")
-        if training.place()[0] == 0 and holds_model(options.out / BEST):
+        if rank_and_world_size()[0] == 0 and holds_model(options.out / BEST):
             print(f"The best model is in {options.out / BEST}.")
 
 
@@ -273,8 +278,8 @@ def generate(options: argparse.Namespace) -> None:
 def write(options: argparse.Namespace) -> None:
     """Print the prompt, and each character after it as it comes."""
     if options.seed is not None:
-        whole_number("seed", options.seed, 0, training.MOST_SEED)
-    model = LanguageModel.load(options.model).float().to(timing.device())
+        whole_number("seed", options.seed, 0, MOST_SEED)
+    model = LanguageModel.load(options.model).float().to(device())
     characters = data.Characters.load(options.model)
     if len(characters) != model.config.n_tokens:
         raise ValueError(
@@ -283,8 +288,8 @@ def write(options: argparse.Namespace) -> None:
         )
     if not options.prompt:
         raise ValueError("the prompt is empty; a model needs at least one character to go on from")
-    prompt = characters.encode(options.prompt)[None].to(timing.device())
-    generator = torch.Generator(timing.device())
+    prompt = characters.encode(options.prompt)[None].to(device())
+    generator = torch.Generator(device())
     if options.seed is None:
         generator.seed()
     else:

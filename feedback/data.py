@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feedback.storage import write_atomically
+from feedback.files import write_atomically
 
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from feedback import storage
 from feedback.cache import Memory
 from feedback.config import Config, is_number, whole_number
+from feedback.fast.eligibility import is_rewritten, may_be_fast
+from feedback.fast.generation import Stepper
+from feedback.fast.sequence import all_rest
 from feedback.memory import FeedbackTransformer
-from feedback.plain import is_rewritten, may_be_fast
-from feedback.sequence import all_rest
 from feedback.shared_kv import FeedbackTransformerKV
-from feedback.stepping import Stepper
 from feedback.transformer import SequenceModel, Trace, Transformer
 
 KINDS = {kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)}

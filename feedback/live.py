@@ -29,9 +29,11 @@ from feedback import data
 from feedback.config import Config
 from feedback.intervals import wilson
 from feedback.language_model import LanguageModel
+from feedback.results import FOLDER
 from feedback.tasks import TASKS, Task
-from feedback.training import Settings, evaluate, length_after, train
-from feedback.warm_start import from_parallel
+from feedback.training import Settings, evaluate, train
+from feedback.training.settings import length_after
+from feedback.training.warm_start import from_parallel
 
 SOLVED = 0.03  # nats a label: training on rows stops when the loss at full length is below
 
@@ -299,7 +301,7 @@ WARM_START = WarmStart(
 )
 ALL = {live.name: live for live in (PARITY, CUPS, LEARNED_MIXTURE, TOP_LAYER, STARTS, WARM_START)}
 
-RECORD = Path(__file__).parent / "results" / "live.json"
+RECORD = FOLDER / "live.json"
 
 
 def trials() -> list[dict]:

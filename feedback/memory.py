@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from feedback.attention import KeysValues
 from feedback.cache import GrowingList, GrowingStack, Memory
 from feedback.config import Config
-from feedback.plain import is_transformed
+from feedback.fast.eligibility import is_transformed
 from feedback.transformer import Layer, SequenceModel, Trace
 
 

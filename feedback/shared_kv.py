@@ -10,9 +10,9 @@ from torch import Tensor
 from feedback.attention import KeysValues
 from feedback.cache import GrowingStack, Memory
 from feedback.config import Config
+from feedback.fast.eligibility import may_be_fast
+from feedback.fast.sequence import whole_sequence
 from feedback.memory import FeedbackTransformer
-from feedback.plain import may_be_fast
-from feedback.sequence import whole_sequence
 
 
 class FeedbackTransformerKV(FeedbackTransformer):
@@ -24,7 +24,7 @@ class FeedbackTransformerKV(FeedbackTransformer):
     Args:
         config: with model="feedback-kv".
         path: "loop" leaves every operation to autograd, as the unshared model does. The other two
-            run the steps of `feedback.sequence`, which write one buffer: on "stack" each step is an
+            run the steps of `fast.sequence`, which write one buffer: on "stack" each step is an
             autograd function of its own, on "sequence" one function is all steps. Outputs and
             gradients are the same. Single steps, and `trace`, take the unshared model's way.
     """

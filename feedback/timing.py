@@ -8,16 +8,13 @@ Shapes: B batch, T tokens, L layers.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import pickle
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +23,9 @@ from torch import nn
 from torch.utils.benchmark import Timer
 
 from feedback.config import Config, whole_number
+from feedback.files import write_atomically
 from feedback.language_model import LanguageModel
-from feedback.storage import write_atomically
+from feedback.machine import describe_machine, device
 
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
@@ -79,11 +77,6 @@ class Case:
         return run(model, self.batch, self.tokens)
 
 
-def device() -> torch.device:
-    """The accelerator, where there is one that this torch can use; else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def training_step(model: nn.Module, B: int, T: int) -> Callable[[], object]:
     """Forward on random tokens (B, T), cross-entropy with others, backward; no optimizer."""
     place = next(model.parameters()).device
@@ -101,38 +94,6 @@ def generation(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
     """Generate T tokens after a prompt of one, for B sequences at once."""
     prompt = torch.randint(65, (B, 1), device=next(model.parameters()).device)
     return lambda: model.generate(prompt, T)
-
-
-def instructions() -> str:
-    """The instruction set that torch computes with, and the cap on oneDNN's where one is set.
-
-    Another set rounds otherwise, so that the same seed is another training run.
-    """
-    used, cap = torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA")
-    return used if cap is None else f"{used}, oneDNN at most {cap}"
-
-
-def machine() -> dict[str, str | int]:
-    """What the numbers were measured on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text("utf-8", "replace").splitlines()
-        named = [x for x in lines if x.startswith("model name")]
-        name = named[0].partition(":")[2].strip() if named else name
-    return {
-        "processor": name,
-        "instructions": instructions(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-    }
 
 
 def measure(
@@ -301,7 +262,7 @@ def sweep(
         groups.setdefault(sizes, []).append(case)
     results = []
     found = {
-        "machine": machine(),
+        "machine": describe_machine(),
         "measured": {"seconds": seconds, "least": least, "rounds": rounds},
         "results": results,
     }
@@ -352,12 +313,3 @@ def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]
         if len({size for size, _ in rows}) > 1:
             found[variant] = exponent(*zip(*rows, strict=True))
     return found
-
-
-def recorded(name: str) -> dict:
-    """Measurements that came with the package, `feedback/results/{name}.json`.
-
-    Raises:
-        FileNotFoundError: there are none of that name.
-    """
-    return json.loads((Path(__file__).parent / "results" / f"{name}.json").read_bytes())

@@ -177,9 +177,9 @@ def test_a_whole_page_stays_as_it_was_built(built):
 
 @pytest.mark.slow
 def test_the_page_of_runs_says_how_far_each_chapter_ran_and_on_what(built):
-    from feedback import timing
+    from feedback.machine import describe_machine
 
-    page, machine = text_of(built.folder, "runs"), timing.machine()
+    page, machine = text_of(built.folder, "runs"), describe_machine()
     assert re.search(r"1 · Whole \d+\.\d \d{4}-\d\d-\d\d to its end", page)
     assert re.search(r"2 · Wrong \d+\.\d \d{4}-\d\d-\d\d stopped at \[2\]", page)
     assert f"processor {machine['processor']} " in page

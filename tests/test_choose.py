@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback.choose import KEPT, choose_and_train
+from feedback.notebook.training_form import KEPT, choose_and_train
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOICES = {"model": ["parallel", "feedback"], "n_layers": [1, 2], "steps": [5, 40]}
@@ -98,7 +98,7 @@ def test_progress_counts_the_steps():
 
 
 def test_a_later_result_is_drawn_beside_the_earlier_ones(monkeypatch):
-    import feedback.choose as choose
+    import feedback.notebook.training_form as choose
 
     drawn, curves = [], choose.loss_curves
     monkeypatch.setattr(choose, "loss_curves", lambda runs: drawn.append([*runs]) or curves(runs))
@@ -166,7 +166,7 @@ import json, sys
 import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
-from feedback.choose import choose_and_train
+from feedback.notebook.training_form import choose_and_train
 
 def train(**given):
     print(json.dumps(given))

@@ -1,6 +1,7 @@
 """The effect that the book is about, at its smallest: with feedback two layers track a state."""
 
-from feedback import live, timing
+from feedback import live
+from feedback.results import load_result
 
 
 def test_two_layers_track_parity_with_feedback():
@@ -11,6 +12,6 @@ def test_two_layers_track_parity_with_feedback():
 def test_without_feedback_no_recorded_model_of_two_layers_did():
     """What a live run without feedback ends with is no matter for a test; see `feedback.live`."""
     for name in ("tracking-parity", "tracking-s3"):
-        with_feedback, without = timing.recorded(name)["variants"][:2]
+        with_feedback, without = load_result(name)["variants"][:2]
         assert min(run["accuracy"][-1] for run in with_feedback["runs"]) > 0.95
         assert max(run["accuracy"][-1] for run in without["runs"]) < 0.8

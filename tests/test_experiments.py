@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from feedback import timing
+import feedback
 from feedback.config import Config
-from feedback.runs import LAST, RUN
 from feedback.training import Settings
+from feedback.training.run_folder import LAST, RUN
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 import plans  # noqa: E402
@@ -85,7 +85,7 @@ def test_another_text_is_refused(monkeypatch):
 
 
 def test_every_recorded_result_names_its_instruction_set_and_threads():
-    package = Path(timing.__file__).parent
+    package = Path(feedback.__file__).parent
     files = [*package.glob("results/*.json"), *package.glob("pretrained/*/training.json")]
     assert len(files) > 10
     for file in files:

@@ -9,7 +9,7 @@ import torch
 from helpers import randomize
 
 from feedback import Config, LanguageModel
-from feedback.stepping import Stepper
+from feedback.fast.generation import Stepper
 
 MODELS = ["parallel", "feedback", "feedback-kv"]
 every_model = pytest.mark.parametrize("model", MODELS)

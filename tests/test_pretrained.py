@@ -38,7 +38,7 @@ def test_the_record_says_how_to_train_it_again(name):
         asked.append({"settings": vars(settings), "config": vars(config), "out": str(out)})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(__main__.training, "train", take)
+        patch.setattr(__main__.loop, "train", take)
         __main__.main(words)
     [asked] = asked
     assert asked["out"] == name

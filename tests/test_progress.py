@@ -9,11 +9,13 @@ import nbclient
 import nbformat
 import pytest
 
-from feedback import Config, LanguageModel, data, training
-from feedback.progress import Progress
+from feedback import Config, LanguageModel, data
+from feedback.training import loop as training
+from feedback.training.progress import Progress
 
 TRAIN = """
-from feedback import Config, data, training
+from feedback import Config, data
+from feedback.training import loop as training
 text = data.Text(data.Corpus("to be or not to be " * 20, ""), 8)
 config = Config(d_model=8, heads=2, n_layers=1, d_ff=8)
 settings = training.Settings(steps=4, batch_size=2, sequence_length=8, evaluate_every=2)
@@ -235,7 +237,7 @@ def test_labml_is_left_to_whoever_uses_it(tmp_path):
 @pytest.mark.slow
 def test_labml_as_the_chapter_has_it_writes_nothing_and_looks_elsewhere_for_experiments(tmp_path):
     code = """
-from feedback.progress import labml
+from feedback.training.progress import labml
 
 monit, tracker = labml()
 for step in monit.loop(range(1, 4)):

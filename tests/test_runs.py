@@ -17,9 +17,10 @@ import torch
 from safetensors.torch import load_file
 from test_training import WORDS, contents, text
 
-from feedback import Config, LanguageModel, data, training
+from feedback import Config, LanguageModel, data
 from feedback.tasks import TASKS
 from feedback.training import Settings, train
+from feedback.training import loop as training
 
 CONFIG = Config(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=8)
 SETTINGS = Settings(
@@ -149,7 +150,8 @@ def test_a_list_of_sums_that_was_cut_off_stands_for_no_damaged_checkpoint(tmp_pa
 
 HOLD = """
 import sys, time
-from feedback import Config, training
+from feedback import Config
+from feedback.training import loop as training
 from feedback.tasks import TASKS
 update = training.update
 def slow(*given):

@@ -4,8 +4,9 @@ import pytest
 import torch
 from helpers import assert_same, gradients, random_input, random_model, shape_name, weigh
 
-from feedback import Config, LanguageModel, sequence
-from feedback.prepared import product
+from feedback import Config, LanguageModel
+from feedback.fast import sequence
+from feedback.fast.weights import product
 
 TINY = dict(B=2, T=4, d_model=4, heads=2, n_layers=2, d_ff=3, max_distance=2)
 BLOCKS = [  # one block and a step, exactly two, two and some, beyond the learned distances

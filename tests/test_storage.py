@@ -17,7 +17,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from feedback import Config, LanguageModel, storage
+from feedback import Config, LanguageModel, files, storage
 
 SIZES = dict(n_tokens=7, d_model=8, heads=2, n_layers=2, d_ff=8, max_distance=4)
 
@@ -119,7 +119,7 @@ def disk(monkeypatch):
     def open_stream(path, mode):
         return Stream(io.FileIO(path, mode))
 
-    monkeypatch.setattr(storage, "open", watch("open", open_stream), raising=False)
+    monkeypatch.setattr(files, "open", watch("open", open_stream), raising=False)
     monkeypatch.setattr(Path, "unlink", watch("unlink", Path.unlink))
     for name in ("fsync", "replace"):
         monkeypatch.setattr(os, name, watch(name, getattr(os, name)))
@@ -370,10 +370,10 @@ def test_a_save_between_the_reading_of_two_files_does_no_harm(tmp_path, monkeypa
 
 
 def test_a_folder_without_permission_is_refused_before_the_work(tmp_path, monkeypatch):
-    storage.check_writable(tmp_path / "x.json")
+    files.check_writable(tmp_path / "x.json")
     monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)  # root may anything
     with pytest.raises(ValueError, match="may not be written; name a file in another folder"):
-        storage.check_writable(tmp_path / "x.json")
+        files.check_writable(tmp_path / "x.json")
 
 
 def test_a_folder_that_is_a_file_is_refused_and_kept(tmp_path):

@@ -19,10 +19,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from feedback import Config, LanguageModel, data, runs, storage, training
+from feedback import Config, LanguageModel, data, files, storage
 from feedback.__main__ import main
 from feedback.tasks import NO_LABEL, TASKS
 from feedback.training import Settings
+from feedback.training import loop as training
+from feedback.training import run_folder as runs
 
 CONFIG = Config(d_model=8, heads=2, n_layers=2, d_ff=8, max_distance=8, dropout=0.1)
 SETTINGS = Settings(
@@ -475,7 +477,7 @@ def test_a_folder_that_is_not_this_runs_is_refused(tmp_path):
 
 
 def test_a_full_disk_ends_the_run_with_the_checkpoint_before_intact(tmp_path, monkeypatch):
-    out, write = tmp_path / "run", storage.write_atomically
+    out, write = tmp_path / "run", files.write_atomically
     full = [False]
 
     def writing(file, content):
@@ -544,7 +546,7 @@ def test_two_processes_have_the_loss_curve_of_one(tmp_path, task):
 
 
 def test_a_batch_that_processes_cannot_share_evenly_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "place", lambda: (0, 3))
+    monkeypatch.setattr(training, "rank_and_world_size", lambda: (0, 3))
     with pytest.raises(ValueError, match="batch_size 4 cannot be shared evenly by 3 processes"):
         run(tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -6,9 +6,10 @@ import pytest
 import torch
 from helpers import randomize
 
-from feedback import Config, LanguageModel, data, live, training
+from feedback import Config, LanguageModel, data, live
 from feedback.attention import Attention, split_heads
-from feedback.warm_start import fit, from_parallel, shared_directions
+from feedback.training import loop as training
+from feedback.training.warm_start import fit, from_parallel, shared_directions
 
 CONFIG = Config(
     model="parallel", n_tokens=11, d_model=12, heads=2, n_layers=3, d_ff=8, max_distance=6

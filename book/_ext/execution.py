@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from feedback import timing
+from feedback.machine import describe_machine
 
 LOGGER = logging.getLogger(__name__)
 KEY = "feedback_run"  # in a notebook's metadata, and so in the cache beside its outputs
@@ -68,7 +68,7 @@ def run_as_far_as_it_goes(notebook, **settings) -> ExecutionResult:
             "line": first_line(cell.get("source", "")),
             "error": error_lines(result.err),
         }
-    notebook.metadata[KEY] = {"machine": timing.machine(), "stopped": stop}
+    notebook.metadata[KEY] = {"machine": describe_machine(), "stopped": stop}
     return result
 
 
@@ -111,7 +111,7 @@ def runs(env: BuildEnvironment) -> dict[str, dict]:
     """For each page that has cells, in reading order: what myst-nb knows of its run.
 
     That is `runtime` (seconds), `mtime` (seconds since 1970) and `succeeded`; under `run` stands
-    what is added here, `machine` (as `feedback.timing.machine` returns it) and `stopped`. It is
+    what is added here, `machine` (of `describe_machine`) and `stopped`. It is
     None for what a cache holds that was made without this extension.
     """
     known = NbMetadataCollector.get_doc_data(env)

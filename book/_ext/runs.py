@@ -15,7 +15,7 @@ from execution import runs, stopped
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
-from feedback import timing
+from feedback.machine import describe_machine
 
 HAS_RUNS = "feedback_has_runs"
 FIELDS = {
@@ -65,7 +65,7 @@ def fill_in(app, doctree, docname):
 
 def chapters(app, page: str) -> list[nodes.Node]:
     """One row for each page with cells; a star on the day leads to where else it ran."""
-    here, known = without_date(timing.machine()), runs(app.env)
+    here, known = without_date(describe_machine()), runs(app.env)
     elsewhere, rows = [here], []
     for name, data in known.items():
         machine = (data.get("run") or {}).get("machine")
@@ -89,7 +89,7 @@ def chapters(app, page: str) -> list[nodes.Node]:
 
 
 def built_on(app, page: str) -> list[nodes.Node]:
-    machine = timing.machine()
+    machine = describe_machine()
     rows = [[FIELDS[field], str(machine[field])] for field in FIELDS]
     return [table(["what", "this build"], [*rows, ["day", machine["date"]]])]
 

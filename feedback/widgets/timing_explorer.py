@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import traitlets
 
 from feedback import timing
+from feedback.results import load_result
 
 from .base import Checked, StaticWidget, Widget, as_list, sources
 
@@ -141,13 +142,13 @@ def _one_of(known, value, name: str):
 
 
 def _runs(found: dict | None, own: dict | None) -> list[dict]:
-    found = timing.recorded("timing") if found is None else found
+    found = load_result("timing") if found is None else found
     return [_checked(found, "found")] + ([] if own is None else [_checked(own, "own")])
 
 
 def _checked(run, name: str) -> dict:
     """A run with its samples gathered: {"machine": ..., "cases": {(what, variant, sizes): [s]}}."""
-    expected = "give what feedback.timing.sweep returns, or feedback.timing.recorded('timing')"
+    expected = "give what feedback.timing.sweep returns, or feedback.results.load_result('timing')"
     if not isinstance(run, dict) or not {"machine", "results"} <= run.keys():
         raise ValueError(f"{name} holds no 'machine' and 'results'; {expected}")
     if not run["results"]:

@@ -101,7 +101,7 @@ CASES = [
 
 # The form of chapters 2 and 8, with a training that needs no time.
 FORM = """
-from feedback.choose import choose_and_train
+from feedback.notebook.training_form import choose_and_train
 
 def train(model, steps):
     if model == "feedback":

@@ -9,9 +9,10 @@ import anywidget
 import pytest
 
 from feedback import timing
+from feedback.results import load_result
 from feedback.widgets import TimingExplorer
 
-RECORDED = timing.recorded("timing")
+RECORDED = load_result("timing")
 
 
 def result(variant="parallel", seconds=(1.0, 1.0, 1.0), what="training", **sizes):
@@ -191,7 +192,7 @@ def test_what_was_hidden_stays_hidden_when_a_run_comes():
     ("found", "message"),
     [
         ([1, 2], "found holds no 'machine' and 'results'"),
-        (timing.recorded("comparison"), "found holds no 'machine' and 'results'"),
+        (load_result("comparison"), "found holds no 'machine' and 'results'"),
         (run(), "found holds no results"),
         (run({"what": "training"}), "result 0 has no 'variant'"),
         (run(result(), result(seconds=[1.0])), "result 1 has the seconds .* two samples or more"),

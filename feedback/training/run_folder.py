@@ -29,8 +29,9 @@ from safetensors.torch import save as pack_tensors
 from torch import Tensor, nn
 
 from feedback.data import CHARACTERS, Characters
+from feedback.files import UNFINISHED, lock, sync_folder, write_atomically
 from feedback.language_model import LanguageModel
-from feedback.storage import INDEX, UNFINISHED, WEIGHTS, lock, sync_folder, write_atomically
+from feedback.storage import INDEX, WEIGHTS
 
 RUN, LOG, TIMES, LOCK = "run.json", "log.jsonl", "times.jsonl", ".lock"
 SUMS, STATE = "SHA256SUMS", "training.safetensors"

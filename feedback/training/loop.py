@@ -11,238 +11,31 @@ Built in chapter 8. Shapes: B batch, T tokens.
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn import functional as F
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from feedback.config import Config, is_number, whole_number
+from feedback.config import Config
 from feedback.data import Characters, Text
 from feedback.language_model import LanguageModel, evaluating
-from feedback.progress import Progress, say
-from feedback.runs import BEST, RunFolder, RunState, finite
+from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
-from feedback.timing import device
-from feedback.warm_start import from_parallel
-
-MOST_SEED = 2**64 - 1  # that a torch.Generator takes
-COLLAPSED = 0.9  # of the untrained loss: a loss above it has nothing left of what was learned
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train. Every field is checked here, before anything is built.
-
-    Attributes:
-        steps: updates of the weights.
-        batch_size: windows a step, B, over all processes.
-        sequence_length: tokens of a window, T, at the end of training and in every evaluation.
-        learning_rate: the highest; it rises over `warm_up` steps and falls as a cosine to a tenth.
-        warm_up: steps.
-        weight_decay: of AdamW, for matrices and tables only.
-        clip: the largest L2 norm of the gradient of all parameters; a longer one is shortened.
-        evaluate_every: steps between evaluations, each a line in the log.
-        checkpoint_every: steps between checkpoints.
-        start_length: tokens of the first windows; they double until they are `sequence_length`.
-            None: windows are that long from the beginning.
-        lengthen_below: lengthen when the mean training loss between two looks at it is below this.
-            None: lengthen by step, so that the last half of the steps is at full length.
-        lengthen_every: steps between two looks; a length at which the loss collapses is left again
-            for half of it, see `length_after`. None: look at evaluations, and never go back.
-        seed: of weights, batches and dropout, 0 <= seed < 2^64.
-
-    Raises:
-        TypeError, ValueError: a field has the wrong type or is out of range.
-    """
-
-    steps: int = 1500
-    batch_size: int = 32
-    sequence_length: int = 128
-    learning_rate: float = 2e-3
-    warm_up: int = 100
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    evaluate_every: int = 100
-    checkpoint_every: int = 100
-    start_length: int | None = None
-    lengthen_below: float | None = None
-    lengthen_every: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        least = dict.fromkeys(("steps", "batch_size", "evaluate_every", "checkpoint_every"), 1)
-        least |= {"sequence_length": 2, "start_length": 2, "warm_up": 0, "seed": 0}
-        least |= {"lengthen_every": 1}
-        for name, low in least.items():
-            value = getattr(self, name)
-            if value is None and name in ("start_length", "lengthen_every"):
-                continue
-            value = whole_number(name, value, low, MOST_SEED if name == "seed" else None)
-            object.__setattr__(self, name, value)  # a plain int, as the run's folder holds it
-        for name in ("learning_rate", "clip", "weight_decay", "lengthen_below"):
-            value = getattr(self, name)
-            if value is None and name == "lengthen_below":
-                continue
-            if not is_number(value):
-                raise TypeError(f"{name} is {value!r}; it must be a number")
-            try:
-                number = float(value)
-            except OverflowError:  # a whole number that no float holds
-                number = math.inf
-            if not (0 < number < math.inf or (number == 0 and name == "weight_decay")):
-                bound = "at least 0" if name == "weight_decay" else "above 0"
-                raise ValueError(f"{name} is {value}; it must be {bound} and finite")
-            if not isinstance(value, (int, float)):
-                object.__setattr__(self, name, number)
-        if self.start_length is None and self.lengthen_below is not None:
-            raise ValueError("lengthen_below needs a start_length from which to lengthen")
-        if self.lengthen_below is None and self.lengthen_every is not None:
-            raise ValueError("lengthen_every needs a lengthen_below, the loss at which to lengthen")
-        if self.start_length is not None and self.start_length > self.sequence_length:
-            raise ValueError(
-                f"start_length {self.start_length} is above sequence_length {self.sequence_length}"
-            )
-
-
-def learning_rate(step: int, settings: Settings) -> float:
-    """The rate of a step from 1 on: a straight rise, then a cosine to a tenth of the peak."""
-    rise = min(1.0, step / (settings.warm_up + 1))
-    done = max(0, step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return settings.learning_rate * rise * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
-
-
-def length_at(step: int, settings: Settings) -> int:
-    """The length of the windows of a step from 1 on, where lengths follow the steps.
-
-    Lengths double from `start_length` to `sequence_length`. All but the last share the first half
-    of the steps evenly.
-    """
-    lengths = [settings.start_length or settings.sequence_length]
-    while lengths[-1] < settings.sequence_length:
-        lengths.append(min(2 * lengths[-1], settings.sequence_length))
-    stage = 2 * (step - 1) * (len(lengths) - 1) // settings.steps
-    return lengths[min(stage, len(lengths) - 1)]
-
-
-def length_after(length: int, loss: float, untrained: float, settings: Settings) -> int:
-    """The length that follows a look at the training loss, where lengths follow the loss.
-
-    Rows that have become easy are followed by longer ones. Longer rows can destroy what was
-    learned; rows half as long bring it back.
-
-    Args:
-        length: of the windows so far.
-        loss: its mean since the last look.
-        untrained: its mean up to the first look, with which a model has learned next to nothing.
-    """
-    if loss < settings.lengthen_below:
-        return min(2 * length, settings.sequence_length)
-    if loss > COLLAPSED * untrained:
-        return max(length // 2, settings.start_length)
-    return length
-
-
-def tokens_to_come(settings: Settings) -> int:
-    """How many tokens a run sees in all, where lengths follow the steps."""
-    steps = range(1, settings.steps + 1)
-    return settings.batch_size * sum(length_at(step, settings) for step in steps)
-
-
-def adamw(model: nn.Module, settings: Settings) -> torch.optim.AdamW:
-    """AdamW that lets biases, norms and other vectors keep their size."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate, weight_decay=settings.weight_decay)
-
-
-def update(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    labels: Tensor,
-    clip: float,
-) -> float:
-    """Take one step on a batch (B, T) and return its mean loss, in nats a label.
-
-    In a group of processes each takes its share of the rows.
-    """
-    rank, processes = place()
-    labelled = max(1, (labels != NO_LABEL).sum().item())
-    inputs, labels = inputs[rank::processes], labels[rank::processes]
-    logits = model(inputs)  # (B, T, V)
-    loss = F.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL, reduction="sum"
-    )
-    loss = loss * (processes / labelled)  # the mean over processes, of gradients too, is the mean
-    optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimizer.step()
-    loss = loss.detach()
-    if processes > 1:
-        distributed.all_reduce(loss, distributed.ReduceOp.SUM)
-    return loss.item() / processes
-
-
-@torch.no_grad()
-def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean loss in nats a label, and the part of the labels that the model finds likeliest.
-
-    Raises:
-        ValueError: there is no label in any batch.
-    """
-    loss = right = labelled = 0
-    with evaluating(model):
-        for inputs, labels in batches:
-            labels = labels.to(model.head.weight.device)
-            logits = model(inputs.to(labels.device))
-            there = labels != NO_LABEL
-            loss += F.cross_entropy(logits[there], labels[there], reduction="sum").item()
-            right += (logits.argmax(-1) == labels)[there].sum().item()
-            labelled += there.sum().item()
-    if not labelled:
-        raise ValueError("there is no label in these batches, hence no mean over labels")
-    return loss / labelled, right / labelled
-
-
-def baseline(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The part of the labels that the task's rule without a state gets right."""
-    there = right = 0
-    for inputs, labels in batches:
-        labelled = labels != NO_LABEL
-        right += (task.baseline(inputs, labels) == labels)[labelled].sum().item()
-        there += labelled.sum().item()
-    return right / there
-
-
-def place() -> tuple[int, int]:
-    """Rank of this process and world size: (0, 1) outside a process group."""
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
-
-
-@contextmanager
-def processes() -> Iterator[None]:
-    """Be one process of a group while training, if `torchrun` started this one."""
-    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
-        yield
-        return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group()
-    try:
-        yield
-    finally:
-        distributed.destroy_process_group()
+from feedback.training.processes import rank_and_world_size
+from feedback.training.progress import Progress, say
+from feedback.training.run_folder import BEST, RunFolder, RunState, finite
+from feedback.training.settings import (
+    Settings,
+    learning_rate,
+    length_after,
+    length_at,
+    tokens_to_come,
+)
+from feedback.training.update import adamw, baseline, evaluate, update
+from feedback.training.warm_start import from_parallel
 
 
 def train(
@@ -252,7 +45,7 @@ def train(
     out: str | Path,
     parallel: str | Path | None = None,
 ) -> list[dict]:
-    """Train a model, leaving a folder as `feedback.runs` describes it.
+    """Train a model, leaving a folder as `feedback.training.run_folder` describes it.
 
     Ask the same again to go on with a run that was stopped. Under an initialised process group
     every process calls this, and the first one writes.
@@ -261,7 +54,7 @@ def train(
         config: of the model; `n_tokens` becomes that of the source.
         source: where batches come from; see `feedback.data.Text` and `feedback.tasks`.
         out: the run's folder; made if need be.
-        parallel: folder of a saved parallel model to start from; see `feedback.warm_start`.
+        parallel: folder of a saved parallel model to start from; see `warm_start.py`.
 
     Returns:
         The log, a dict for the start and for each evaluation.
@@ -295,7 +88,7 @@ class Training:
         parallel: str | Path | None,
     ):
         self.settings, self.source, self.parallel = settings, source, parallel
-        rank, processes = place()
+        rank, processes = rank_and_world_size()
         self.first = rank == 0
         if settings.batch_size % processes:
             raise ValueError(
@@ -347,7 +140,7 @@ class Training:
             self.folder.write_log(state.log)
         if state.step == settings.steps:
             return state.log
-        model, processes = self.model.train(), place()[1]
+        model, processes = self.model.train(), rank_and_world_size()[1]
         if processes > 1:
             distributed.barrier()  # until all have read the checkpoint
             model = DistributedDataParallel(self.model)
@@ -419,7 +212,7 @@ class Training:
             group["lr"] = learning_rate(step, settings)
         batch = self.source.batch(settings.batch_size, state.length, self.generator)
         seed = torch.randint(2**62, (), generator=self.generator).item()
-        torch.manual_seed(seed + place()[0])  # for dropout
+        torch.manual_seed(seed + rank_and_world_size()[0])  # for dropout
         inputs, labels = (x.to(device()) for x in batch)
         try:
             loss = update(model, self.optimizer, inputs, labels, settings.clip)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.cache import Memory, Room
-from feedback.prepared import in_place, product
+from feedback.fast.weights import in_place, product
 
 
 class Stepper:

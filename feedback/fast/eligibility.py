@@ -1,6 +1,6 @@
 """May a fast way be taken? Only where a model is what its config builds, run by torch as it stands.
 
-The fast ways (`feedback.sequence`, `feedback.stepping`) read weights and call no submodule. Whoever
+The fast ways (`sequence.py`, `generation.py`) read weights and call no submodule. Whoever
 hooks, prunes or replaces a submodule, or lets torch rewrite the operations, means the submodules as
 they are called: such a model takes the plain way, which calls every one of them, and says so.
 """

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from feedback.prepared import LayerWeights, layer_weights, product
+from feedback.fast.weights import LayerWeights, layer_weights, product
 
 BLOCK = 32  # steps whose gradients are gathered before they meet the weights and the far past
 
