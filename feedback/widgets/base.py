@@ -17,7 +17,6 @@ import hashlib
 import html
 import json
 import math
-import operator
 import os
 from pathlib import Path
 
@@ -43,36 +42,9 @@ def sources(file: str) -> tuple[str, str]:
     return script(name), style(name)
 
 
-class Checked(traitlets.Any):
-    """Any value that its `@traitlets.validate` lets pass. Without this None passes unseen."""
-
-    allow_none = False
-
-
 def percent(share: float) -> int:
     """A share in whole percents, rounded as the JavaScript does it."""
     return math.floor(100 * share + 0.5)
-
-
-def whole_number(name: str, value: object, least: int, most: int) -> int:
-    """The value as an int. Raises ValueError unless it is whole and lies in least..most."""
-    try:
-        number = operator.index(value)  # numpy's and torch's integers have one too
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or not least <= number <= most:
-        raise ValueError(f"{name} is {value!r}; expected a whole number from {least} to {most}")
-    return number
-
-
-def as_list(name: str, values: object) -> list:
-    """What a sequence holds. Raises ValueError for a single text, and for what is no sequence."""
-    try:
-        if isinstance(values, str):
-            raise TypeError
-        return list(values)
-    except TypeError:
-        raise ValueError(f"{name} is {values!r}; expected a sequence") from None
 
 
 class StaticWidget(traitlets.HasTraits):
