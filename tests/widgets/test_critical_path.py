@@ -154,6 +154,17 @@ def test_both_ends_set_in_the_page_arrive_together():
 
 
 @pytest.mark.parametrize(
+    "message", [{"start": 7, "end": 99}, {"start": 7, "end": "x"}, {"layers": 2, "time": 20}]
+)
+def test_a_message_of_the_page_with_a_wrong_value_changes_nothing(message):
+    widget = CriticalPath(tokens=8, layers=4, start=2, end=5, time=6)
+    before = widget.describe()
+    with pytest.raises((TypeError, ValueError), match="end is|time is"):
+        widget.set_state(message)
+    assert widget.describe() == before
+
+
+@pytest.mark.parametrize(
     "call", [lambda: done_at("lstm", 0, 1, 2), lambda: longest_path("", 0, 1, 2)]
 )
 def test_another_model_is_named(call):

@@ -222,3 +222,18 @@ def test_what_a_page_sends_is_taken_as_a_whole():
     assert (widget.text, widget.step) == ("c c", 2)
     widget.set_state({"typed": "x"})
     assert widget.problem and widget.text == "c c"
+
+
+@pytest.mark.parametrize("order", [("text", "step"), ("step", "text")])
+def test_a_text_that_came_with_a_wrong_step_is_as_if_it_had_never_been_read(order):
+    widget = MemoryAttention(small(), "abc", CHARACTERS)
+    widget.text = "a\nb"
+    before, weights, shown = widget.sentence, widget.weights, widget.shown
+    message = {"text": "cab cab", "step": 7}
+    with pytest.raises(ValueError, match="step is 7; it must be in 0..6"):
+        widget.set_state({name: message[name] for name in order})
+    assert (widget.texts, widget.text) == (["abc", "a\nb"], "a\nb")
+    assert (widget.sentence, widget.weights) == (before, weights)
+    assert np.array_equal(widget.shown, shown)
+    widget.set_state({name: {**message, "step": 6}[name] for name in order})
+    assert (widget.texts, widget.text, widget.step) == (["abc", "cab cab"], "cab cab", 6)

@@ -6,6 +6,7 @@ import anywidget
 import numpy as np
 import pytest
 import torch
+import traitlets
 
 from feedback.widgets import PredictThenReveal
 
@@ -86,6 +87,25 @@ def test_a_guess_is_a_number_or_one_of_the_choices():
     for arguments, wrong in ((NUMBER, "left"), (CHOICE, "up"), (CHOICE, 1)):
         with pytest.raises((TypeError, ValueError), match="guess"):
             PredictThenReveal(**arguments).guess = wrong
+
+
+def test_a_guess_and_the_wish_to_see_may_come_in_one_message_in_either_order():
+    for message in ({"guess": 7, "revealed": True}, {"revealed": True, "guess": 7}):
+        widget = PredictThenReveal(**NUMBER)
+        widget.set_state(message)
+        assert (widget.guess, widget.revealed) == (7, True)
+    widget = PredictThenReveal(**NUMBER)
+    with pytest.raises(ValueError, match="set a guess before"):
+        widget.set_state({"revealed": True})
+    assert not widget.revealed
+
+
+def test_what_a_question_was_made_of_stays():
+    widget = PredictThenReveal(**CHOICE)
+    for name in ("question", "truth", "explanation", "choices", "tolerance"):
+        with pytest.raises(traitlets.TraitError, match="read-only"):
+            setattr(widget, name, "right")
+    assert widget.truth == "left"
 
 
 def test_beside_a_kernel_guess_and_answer_are_synced():
