@@ -1,4 +1,4 @@
-"""What `TimingExplorer` says of its times: the same words as in timing_explorer.js."""
+"""What `TimingExplorer` says of its times: the same words as in the page."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A type is a check, `check(name, value, *limits)`. It returns the value as the widget keeps it and as
 the page can read it (plain numbers, texts and lists), or raises an error that says what was given
 and what is expected: a TypeError where the value is of a wrong kind, a ValueError where the kind is
-right and the value is not. The same check serves for arguments that are no settings.
+right and the value is not. The same check serves for arguments that no attribute keeps.
 
 What depends on other settings is checked by a method under `checked_together`. A page sends all
 that a reader changed in one message, in any order, and traitlets calls that method when the whole
@@ -37,16 +37,16 @@ def refusal() -> Iterator[None]:
     try:
         yield
     except TypeError as error:
-        raise WrongType(error).with_traceback(error.__traceback__) from None
+        raise WrongType(str(error)).with_traceback(error.__traceback__) from None
     except ValueError as error:
-        raise WrongValue(error).with_traceback(error.__traceback__) from None
+        raise WrongValue(str(error)).with_traceback(error.__traceback__) from None
 
 
 def checked_together(*names: str) -> Callable:
     """Make a method the check of settings by one another: it gets them by name, and may raise.
 
-    It is called when one of them changes, after the checks of their types, and once more for each
-    of them where several are set at once. The values are those that the widget is about to have.
+    It is called when one of them is set, after the check of its type, with the values that the
+    widget is about to have. Where several are set at once, it is called when all of them are in.
     """
 
     def decorate(method: Callable) -> Callable:
@@ -66,10 +66,10 @@ class Checked(traitlets.TraitType):
     """A setting that holds what its `check` returns. A subclass gives the check.
 
     Arguments:
-        limits: what the check is given after name and value. A limit that is a function is called
-            with the widget; it may depend on what never changes, or is declared and set earlier.
-        none: a function of the widget that gives the value which None stands for. Without it, None
-            is checked like any other value; to keep None, set `allow_none=True` instead.
+        limits: what the check is given after name and value. Where a limit depends on the widget,
+            it is a function of it; what the function looks at must not come in the same message.
+        none: a function of the widget that gives the value for which None stands. Without it, None
+            is checked like any other value; where None is a value to keep, say `allow_none=True`.
         metadata: what every trait type takes, such as `allow_none` and `read_only`.
     """
 
