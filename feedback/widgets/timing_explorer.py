@@ -22,9 +22,9 @@ class Sweep(Checked):
 class TimingExplorer(Widget):
     """Choose what was timed, over which size and for which models, and compare.
 
-    Everything can be set again but `plots`, which follows `found` and `own`. What the page shows is
-    in step with it while a kernel runs. A wrong value raises a TypeError or a ValueError that says
-    what is expected, and changes nothing.
+    All attributes can be set but `plots`, which follows `found` and `own`, and what is chosen here
+    or in the page is chosen in both while a kernel runs. A wrong value raises a TypeError or a
+    ValueError that says what is expected, and changes nothing.
 
     Attributes:
         found: an argument: what `feedback.timing.sweep` returns; None stands for the times that

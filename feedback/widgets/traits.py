@@ -63,7 +63,7 @@ def checked_together(*names: str) -> Callable:
 
 
 class Checked(traitlets.TraitType):
-    """A setting that holds what its `check` returns. A subclass gives the check.
+    """A setting that holds what `check(name, value, *limits)` returns. A subclass has the check.
 
     Arguments:
         limits: what the check is given after name and value. Where a limit depends on the widget,
@@ -72,6 +72,8 @@ class Checked(traitlets.TraitType):
             is checked like any other value; where None is a value to keep, say `allow_none=True`.
         metadata: what every trait type takes, such as `allow_none` and `read_only`.
     """
+
+    check: Callable
 
     def __init__(self, *limits, none: Callable | None = None, **metadata):
         super().__init__(**metadata)
