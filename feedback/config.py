@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 MODELS = ("parallel", "feedback", "feedback-kv")
 
@@ -79,7 +80,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
     """A single number of an array or a tensor as Python's own, and every other value as it is."""
     try:
         return value.item() if hasattr(value, "item") else value
@@ -98,14 +99,15 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
     if not isinstance(number, Integral) or isinstance(number, bool):
         bounds = f"of at least {least}" if most is None else f"in {least}..{most}"
         raise TypeError(f"{name} is {value!r}; it must be a whole number {bounds}")
+    number = int(number)
     if most is not None and not least <= number <= most:
         raise ValueError(f"{name} is {number}; it must be in {least}..{most}")
     if number < least:
         raise ValueError(f"{name} is {number}; it must be at least {least}")
-    return int(number)
+    return number
 
 
-def _mixture(mixture: object, n_layers: int) -> str | tuple[float, ...]:
+def _mixture(mixture: Any, n_layers: int) -> str | tuple[float, ...]:
     if isinstance(mixture, str) and mixture == "learned":
         return mixture
     if hasattr(mixture, "tolist"):  # a tensor or an array

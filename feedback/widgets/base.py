@@ -113,7 +113,7 @@ if os.environ.get("FEEDBACK_BOOK_STATIC") == "1":
 else:
     from anywidget import AnyWidget
 
-    class Widget(AnyWidget):
+    class Widget(AnyWidget):  # type: ignore[no-redef]  # the one or the other
         """A widget beside a kernel. Where only text can be shown, it is what `describe()` says.
 
         Attributes:

@@ -1,6 +1,7 @@
 """The memory vector of one step as a weighted sum of what each layer put out (chapter 4)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class History(Checked):
     """Weights at steps of training that rise, as a list of [step, weights]."""
 
     @staticmethod
-    def check(name: str, lines: object, rows: int) -> list[list]:
-        history = []
+    def check(name: str, lines: Any, rows: int) -> list[list]:
+        history: list[list] = []
         for line in sequence(name, lines):
             step, weights = _step_and_weights(line)
             place = f"the row of {name} at step {step}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 import traitlets
@@ -15,7 +16,7 @@ from feedback.language_model import LanguageModel
 
 from . import quantised
 from .base import Widget, percent, sources
-from .traits import Number, Text, Weights, Whole, of_type, sequence
+from .traits import Checked, Number, Text, Weights, Whole, of_type, sequence
 
 SHIPPED = "feedback-kv"
 SUM_TOLERANCE = 1e-6  # as `Config` has it for the same weights
@@ -31,11 +32,11 @@ The gain I seek is, quiet in the match.
 """
 
 
-class HeldText(Text):
+class HeldText(Checked):
     """A text of two characters at least, so that there is one to predict; or none at all."""
 
     @staticmethod
-    def check(name: str, value: object, characters: str) -> str:
+    def check(name: str, value: Any, characters: str) -> str:
         return (
             "" if isinstance(value, str) and not value else Text.check(name, value, 2, characters)
         )

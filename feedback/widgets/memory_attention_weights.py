@@ -34,7 +34,7 @@ def readers(
         characters = Characters.load(pretrained.folder(names[0]))
         return [pretrained.load(name) for name in names], characters
     of_type("model", model, LanguageModel)
-    of_type("characters", characters, Characters)
+    characters = of_type("characters", characters, Characters)
     models = [model]
     if parallel is not None:
         of_type("parallel", parallel, LanguageModel)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import traitlets
 
@@ -10,11 +11,11 @@ from .base import Widget, sources
 from .traits import Checked, Number, OneOf, Text, checked_together, sequence
 
 
-class Prose(Text):
+class Prose(Checked):
     """A text for a reader: it holds more than blanks."""
 
     @staticmethod
-    def check(name: str, value: object) -> str:
+    def check(name: str, value: Any) -> str:
         if not Text.check(name, value).strip():
             raise ValueError(f"{name} is {value!r}; it must be a text that says something")
         return value
@@ -24,7 +25,7 @@ class Choices(Checked):
     """Answers to choose from, as a list: two texts or more, all different."""
 
     @staticmethod
-    def check(name: str, values: object) -> list[str]:
+    def check(name: str, values: Any) -> list[str]:
         choices = [Text.check(f"one of {name}", choice) for choice in sequence(name, values)]
         if len(choices) < 2 or len(set(choices)) < len(choices):
             raise ValueError(f"{name} must be two or more, all different, not {choices}")
@@ -35,7 +36,7 @@ class Answer(Checked):
     """One of the choices, or a finite number where there are none."""
 
     @staticmethod
-    def check(name: str, value: object, choices: list[str] | None) -> str | float:
+    def check(name: str, value: Any, choices: list[str] | None) -> str | float:
         return Number.check(name, value) if choices is None else OneOf.check(name, value, choices)
 
 

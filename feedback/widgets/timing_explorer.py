@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import traitlets
 
 from .base import StaticWidget, Widget, sources
@@ -14,7 +16,7 @@ class Sweep(Checked):
     """What `feedback.timing.sweep` returns, as it is."""
 
     @staticmethod
-    def check(name: str, value: object) -> dict:
+    def check(name: str, value: Any) -> dict:
         gathered(name, value)
         return value
 

@@ -74,7 +74,7 @@ def draw(found: dict | None, own: dict | None, own_name: str) -> dict:
                 sizes: [sum(map(len, lines.values())) for lines in of_runs][::-1]
                 for sizes, of_runs in grouped.items()
             }
-            for sizes in sorted(grouped, key=counts.get, reverse=True):
+            for sizes in sorted(grouped, key=lambda sizes: counts[sizes], reverse=True):
                 at = {size: n for size, n in zip(SIZES, sizes, strict=True) if size in several}
                 lines = [
                     _line(number, variant, of_run, dict(zip(SIZES, sizes, strict=True)), over)
@@ -122,7 +122,7 @@ def _grouped(runs: Sequence[dict], what: str, over: str) -> dict[tuple, list[dic
 def _line(number: int, variant: str, run: dict, sizes: dict, over: str) -> dict:
     """A line for each unit: its points [size, median, quartile, quartile], and the fitted slope."""
     parallel = run.get("parallel", {})
-    points = {unit: [] for unit in UNITS}
+    points: dict[str, list[list[float]]] = {unit: [] for unit in UNITS}
     for size, seconds in sorted(run[variant].items()):
         middle, low, high = timing.spread(seconds)
         at = sizes | {over: size}

@@ -16,11 +16,14 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 import traitlets
 
 from feedback.config import is_number, plain, whole_number
+
+T = TypeVar("T")
 
 
 class WrongType(traitlets.TraitError, TypeError):
@@ -73,7 +76,7 @@ class Checked(traitlets.TraitType):
         metadata: what every trait type takes, such as `allow_none` and `read_only`.
     """
 
-    check: Callable
+    check: Callable[..., Any]
 
     def __init__(self, *limits, none: Callable | None = None, **metadata):
         super().__init__(**metadata)
@@ -97,7 +100,7 @@ class Number(Checked):
     """A finite number, of at least `least` if that is given."""
 
     @staticmethod
-    def check(name: str, value: object, least: float | None = None) -> int | float:
+    def check(name: str, value: Any, least: float | None = None) -> int | float:
         expected = "a finite number" if least is None else f"a finite number of at least {least}"
         number = plain(value)
         if not is_number(number):
@@ -112,12 +115,14 @@ class Text(Checked):
     """A text of at least `least` characters, all of them among `characters` if those are given."""
 
     @staticmethod
-    def check(name: str, value: object, least: int = 0, characters: str | None = None) -> str:
+    def check(name: str, value: Any, least: int = 0, characters: str | None = None) -> str:
         if not isinstance(value, str):
             raise TypeError(f"{name} is {value!r:.80}; it must be a text")
         if len(value) < least:
             raise ValueError(f"{name} has {len(value)} characters; it must have at least {least}")
-        for place, character in enumerate(value if characters is not None else ""):
+        if characters is None:
+            return value
+        for place, character in enumerate(value):
             if character not in characters:
                 raise ValueError(
                     f"{name} holds {character!r} (character {place}), which is not among the "
@@ -130,7 +135,7 @@ class OneOf(Checked):
     """One of a few values: a number or a text."""
 
     @staticmethod
-    def check(name: str, value: object, choices: Iterable) -> object:
+    def check(name: str, value: Any, choices: Iterable) -> Any:
         value, choices = plain(value), list(choices)
         alike = [choice for choice in choices if type(choice) is type(value)]  # True is not 1
         if value in alike:
@@ -143,7 +148,7 @@ class SomeOf(Checked):
     """Any of a few values, as a list: all, some or none of them."""
 
     @staticmethod
-    def check(name: str, values: object, choices: Iterable) -> list:
+    def check(name: str, values: Any, choices: Iterable) -> list:
         return [OneOf.check(f"one of {name}", value, choices) for value in sequence(name, values)]
 
 
@@ -151,7 +156,7 @@ class Names(Checked):
     """A list of `count` texts, one for `each` of some things."""
 
     @staticmethod
-    def check(name: str, values: object, count: int, each: str) -> list[str]:
+    def check(name: str, values: Any, count: int, each: str) -> list[str]:
         return [str(value) for value in sequence(name, values, count, each)]
 
 
@@ -159,7 +164,7 @@ class Weights(Checked):
     """Layer weights: `count` numbers that are not negative and sum to 1, but for `tolerance`."""
 
     @staticmethod
-    def check(name: str, values: object, count: int, tolerance: float) -> list[float]:
+    def check(name: str, values: Any, count: int, tolerance: float) -> list[float]:
         held = sequence(name, values, count, "the embedding and each layer")
         weights = [float(Number.check(f"one of {name}", value, 0)) for value in held]
         if not math.isclose(sum(weights), 1, abs_tol=tolerance):
@@ -167,7 +172,7 @@ class Weights(Checked):
         return weights
 
 
-def sequence(name: str, values: object, count: int | None = None, each: str = "") -> list:
+def sequence(name: str, values: Any, count: int | None = None, each: str = "") -> list:
     """What a list, an array, a tensor or another sequence holds: `count` values if that is given.
 
     Raises:
@@ -183,7 +188,7 @@ def sequence(name: str, values: object, count: int | None = None, each: str = ""
     return held
 
 
-def array(name: str, values: object, shape: str) -> np.ndarray:
+def array(name: str, values: Any, shape: str) -> np.ndarray:
     """Finite numbers as an array of floats, from lists, arrays and tensors within one another.
 
     `shape` names the axes, as in "(L+1, d)".
@@ -205,7 +210,7 @@ def array(name: str, values: object, shape: str) -> np.ndarray:
     return found.astype(float)
 
 
-def _without_tensors(values: object) -> object:
+def _without_tensors(values: Any) -> object:
     if hasattr(values, "detach"):  # on any device, with or without a gradient, in any precision
         values = values.detach().cpu()
         return (values.double() if values.is_floating_point() else values).numpy()
@@ -214,8 +219,9 @@ def _without_tensors(values: object) -> object:
     return values
 
 
-def of_type(name: str, value: object, kind: type) -> None:
-    """Raise a TypeError unless the value is of this type."""
+def of_type(name: str, value: Any, kind: type[T]) -> T:
+    """The value, which has to be of this type, or a TypeError is raised."""
     if not isinstance(value, kind):
         given, expected = type(value).__name__, f"{kind.__module__}.{kind.__name__}"
         raise TypeError(f"{name} is of type {given}; it must be a {expected}")
+    return value
