@@ -24,6 +24,17 @@ def kinds_on(page: str) -> list[str]:
     return re.findall(r'class="feedback-widget" data-widget="(\w+)"', html_of(page))
 
 
+def lightest_page_with(kind: str) -> str:
+    pages = [page for page in PAGES if kind in kinds_on(page)]
+    return min(pages, key=lambda page: len(html_of(page)))
+
+
+def states_on(page: str) -> list[dict]:
+    """What the widgets on a page of the built book show, in order."""
+    places = html_of(page).split('class="feedback-widget" data-widget=')[1:]
+    return [json.loads(place.partition('json">')[2].partition("</script>")[0]) for place in places]
+
+
 def widgets_of(page):
     return page.locator(".feedback-widget")
 

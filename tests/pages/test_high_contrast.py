@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from looking import PAGES, kinds_on
+from looking import lightest_page_with
 from PIL import Image
 
 PALETTES = ["light", "dark"]
@@ -36,10 +36,6 @@ def distance(color, other) -> int:
     return sum(abs(a - b) for a, b in zip(color, other, strict=True))
 
 
-def page_with(kind: str) -> str:
-    return next(page for page in PAGES if kind in kinds_on(page))
-
-
 def widget_on(page, kind: str):
     return page.locator(f".feedback-widget[data-widget={kind}]").first
 
@@ -47,7 +43,7 @@ def widget_on(page, kind: str):
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("kind", ["live_model", "layer_memory_weights"])
 def test_a_pressed_button_is_told_from_the_others(in_few_colors, kind, palette):
-    page = in_few_colors(page_with(kind), palette)
+    page = in_few_colors(lightest_page_with(kind), palette)
     widget = widget_on(page, kind)
     presets = [button for button in widget.locator("button[aria-pressed]").all()]
     for chosen in presets[:2]:
@@ -62,7 +58,7 @@ def test_a_pressed_button_is_told_from_the_others(in_few_colors, kind, palette):
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_shades_of_the_held_text_are_there(in_few_colors, palette):
-    page = in_few_colors(page_with("live_model"), palette)
+    page = in_few_colors(lightest_page_with("live_model"), palette)
     widget = widget_on(page, "live_model")
     widget.locator(".bar.loss .percent", has_text="nats").first.wait_for()
     letters = widget.locator(".held span").all()
@@ -77,7 +73,7 @@ def test_the_shades_of_the_held_text_are_there(in_few_colors, palette):
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_character_that_came_next_is_told_from_the_others(in_few_colors, palette):
-    page = in_few_colors(page_with("live_model"), palette)
+    page = in_few_colors(lightest_page_with("live_model"), palette)
     widget = widget_on(page, "live_model")
     widget.get_by_label("Character to look at").press("Home")
     drawn = widget.locator(".bar[data-drawn] .label")
@@ -88,7 +84,7 @@ def test_the_character_that_came_next_is_told_from_the_others(in_few_colors, pal
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_step_that_asks_is_told_from_the_others(in_few_colors, palette):
-    page = in_few_colors(page_with("memory_attention"), palette)
+    page = in_few_colors(lightest_page_with("memory_attention"), palette)
     tokens = widget_on(page, "memory_attention").locator(".token")
     tokens.nth(9).click()
     page.mouse.move(0, 0)
@@ -100,7 +96,7 @@ def test_the_step_that_asks_is_told_from_the_others(in_few_colors, palette):
 def test_pictures_suit_the_forced_background_whatever_the_page_is_set_to(in_few_colors, palette):
     """A reader's own palette is dark where the page was once set to light, or the reverse."""
     other = {"light": "dark", "dark": "light"}[palette]
-    page = in_few_colors(page_with("critical_path"), palette)
+    page = in_few_colors(lightest_page_with("critical_path"), palette)
     page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", other)
     cells = widget_on(page, "critical_path").locator(".cell.token:not(.path) rect")
     paper = sum(picture(cells.last).getpixel((8, 8)))
