@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 
-class Shown:
+class ReplacingStream:
     """A stream that prints "?" in place of each character that `stream` refuses."""
 
     def __init__(self, stream: TextIO):
@@ -35,16 +35,16 @@ class Shown:
 
 @contextlib.contextmanager
 def every_character_shown() -> Iterator[None]:
-    """Let no character that a console cannot show end a command: texts and paths hold any."""
+    """While this lasts, a character that the console cannot show is a "?", and no error."""
     with open(os.devnull, "w") as nowhere:  # where there is no stream, as without a console
         streams = (nowhere if x is None else x for x in (sys.stdout, sys.stderr))
-        out, err = (Shown(stream) for stream in streams)
+        out, err = (ReplacingStream(stream) for stream in streams)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield
 
 
 def drop_unprinted() -> None:
-    """If stdout takes no more, send what waits for it nowhere, or the exit would fail on it."""
+    """If stdout takes no more, throw away what is left for it, or Python would fail at its end."""
     try:
         print(end="", flush=True)
     except (OSError, ValueError):

@@ -26,13 +26,14 @@ def path(word: str) -> Path:
 
 
 def model_folder(word: str) -> Path:
-    """The folder of a model; that of a run stands for its best model."""
+    """The folder of a model; the folder of a run stands for the best model of that run."""
     folder = path(word)
     best = folder / BEST
     return best if (best / INDEX).exists() and not (folder / INDEX).exists() else folder
 
 
 def positive(word: str) -> int:
+    """A whole number of at least 1."""
     number = int(word)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a whole number of at least 1")
@@ -40,6 +41,7 @@ def positive(word: str) -> int:
 
 
 def duration(word: str) -> float:
+    """Seconds: a number above 0, and finite."""
     number = float(word)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{number} is not a number above 0 and finite")
