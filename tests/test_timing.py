@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -98,10 +99,15 @@ def test_an_interrupted_sweep_keeps_what_was_measured(tmp_path, monkeypatch):
 
 
 def growth(run_of, sizes):
-    """The exponent of the quickest of several runs: the one that nothing else disturbed."""
+    """The exponent of processor time, which other programs disturb least, in the quickest runs."""
     runs = {n: run_of(n) for n in sizes}
-    samples = timing.measure(runs, seconds=0.03, min_samples=5)
-    return timing.exponent(sizes, [min(samples[n]) for n in sizes])
+    seconds = {n: [] for n in sizes}
+    for _ in range(8):
+        for n, run in runs.items():
+            start = time.process_time()
+            run()
+            seconds[n].append(time.process_time() - start)
+    return timing.exponent(sizes, [min(seconds[n]) for n in sizes])
 
 
 @pytest.mark.parametrize("model", ["parallel", "feedback-kv", "feedback"])
@@ -117,7 +123,7 @@ def test_the_time_of_a_step_hardly_depends_on_the_text_before_it(model):
 
         def run():
             with torch.no_grad():
-                for _ in range(5):
+                for _ in range(10):
                     model.step(token, memory)  # the first place behind it is taken: it is copied
 
         return run
@@ -129,4 +135,4 @@ def test_training_grows_hardly_faster_than_the_text():
     """The whole-sequence function at a size where work outside attention prevails: near 1."""
     config = Config("feedback-kv", 65, d_model=32, heads=2, n_layers=2, d_ff=64)
     model = LanguageModel(config)
-    assert 0.5 < growth(lambda T: timing.training_step(model, 4, T), [8, 16, 32]) < 1.6
+    assert 0.5 < growth(lambda T: timing.training_step(model, 4, T), [16, 64]) < 1.6
