@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from feedback import Config, LanguageModel, timing
-from feedback.__main__ import path
 from feedback.attention import merge_heads, split_heads
+from feedback.command_line.values import path
 from feedback.files import check_writable, write_atomically
 from feedback.machine import describe_machine, device
 
@@ -153,7 +153,7 @@ class Report:
 
     def __init__(self, out: Path | None, rounds: int):
         self.out, self.results = out, {}
-        self.measured = dict(seconds=1.0, least=5, rounds=rounds, patience=12.0)
+        self.measured = dict(seconds=1.0, min_samples=5, rounds=rounds, max_seconds=12.0)
 
     def keep(self, peaks: dict | None = None) -> None:
         found = {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from feedback import storage
 from feedback.cache import Memory
@@ -36,6 +37,19 @@ def build(config: Config, path: str | None = None) -> SequenceModel:
         raise ValueError(f"path is {path!r}, but the parallel model has no choice of paths")
     kind = KINDS[config.model]
     return kind(config) if path is None else kind(config, path)
+
+
+class Uninitialised(TorchFunctionMode):
+    """Inside, `torch.nn.init` does nothing: for modules on the meta device, which hold no numbers.
+
+    Without this torch imports its compiler, to see what normal numbers on that device would be, and
+    to load a small model takes twice as long.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 class LanguageModel(nn.Module):
@@ -200,11 +214,12 @@ class LanguageModel(nn.Module):
         """
         config, weights, file = storage.load(folder)
         try:
-            with torch.device("meta"):  # nothing is allocated before names and shapes are checked
+            # Nothing is allocated before names and shapes are checked.
+            with torch.device("meta"), Uninitialised():
                 cls(config).load_state_dict(weights, assign=True)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{file}: its weights are not those of its config: {error}") from error
-        with torch.device("meta"):
+        with torch.device("meta"), Uninitialised():
             model = cls(config, path)
         model.load_state_dict(weights, assign=True)
         return model.eval()

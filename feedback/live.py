@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from feedback import data
 from feedback.config import Config
+from feedback.files import read_json
 from feedback.intervals import wilson
 from feedback.language_model import LanguageModel
 from feedback.results import FOLDER
@@ -311,7 +312,7 @@ def trials() -> list[dict]:
     with its seed, what it measured, whether that held, and seconds. Trials of results that are
     gone, or were asked otherwise, are left out.
     """
-    recorded = json.loads(RECORD.read_bytes())["trials"] if RECORD.exists() else []
+    recorded = read_json(RECORD)["trials"] if RECORD.exists() else []
     return [
         trial
         for trial in recorded
