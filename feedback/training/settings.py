@@ -30,12 +30,10 @@ class Settings:
         checkpoint_every: steps between checkpoints.
         start_length: tokens of the first windows; they double until they are `sequence_length`.
             None: windows are that long from the beginning.
-        lengthen_below: double the length when the mean training loss since the last check is below
-            this, in nats a label. None: lengthen by step, so that the last half of the steps is at
-            full length.
-        lengthen_every: steps between two checks; a length at which the model loses what it had
-            learned is halved again, see `length_after`. None: check at each evaluation, and never
-            shorten.
+        lengthen_below: lengthen when the mean training loss between two looks at it is below this.
+            None: lengthen by step, so that the last half of the steps is at full length.
+        lengthen_every: steps between two looks; a length at which the loss collapses is left again
+            for half of it, see `length_after`. None: look at evaluations, and never go back.
         seed: of weights, batches and dropout, 0 <= seed < 2^64.
 
     Raises:
