@@ -8,7 +8,7 @@ from training_runs import CONFIG, SETTINGS, WORDS, contents, json_lines, run, te
 
 from feedback import LanguageModel, data
 from feedback.tasks import TASKS
-from feedback.training import evaluate, train
+from feedback.training import evaluate, loop, train
 
 
 def test_a_run_leaves_models_and_a_log(tmp_path):
@@ -33,6 +33,13 @@ def test_a_run_learns(tmp_path):
     log = run(tmp_path / "run", replace(SETTINGS, steps=60, evaluate_every=60, learning_rate=0.05))
     assert log[0]["validation_loss"] > 3 and log[-1]["validation_loss"] < 2
     assert log[-1]["training_loss"] < log[0]["validation_loss"]
+
+
+def test_the_training_loss_in_the_log_is_the_mean_since_the_line_before(tmp_path, monkeypatch):
+    losses = iter([1.0, 2.0, 3.0, 4.0, 5.0, 7.0])
+    monkeypatch.setattr(loop, "update", lambda *given: next(losses))
+    log = run(tmp_path / "run")
+    assert [line["training_loss"] for line in log] == [None, 1.5, 3.5, 6.0]
 
 
 def test_a_task_is_trained_and_its_baseline_stands_beside_every_result(tmp_path):
