@@ -97,7 +97,7 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
 
 
 def check(model: LanguageModel, parallel: LanguageModel, folder: str | Path) -> None:
-    """Raise ValueError unless the weights of `parallel` have their place in `model`."""
+    """Raise ValueError unless `model` can begin with the weights of `parallel`."""
     if parallel.config.model != "parallel" or model.config.model == "parallel":
         raise ValueError(
             f"a warm start leads from a parallel to a feedback model, not from "
