@@ -25,7 +25,7 @@ book: $(READY) ## execute every notebook and build the HTML book
 test: book ## build the book, then run every test
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
-	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile
+	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(BIN)ruff check .

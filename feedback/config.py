@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 MODELS = ("parallel", "feedback", "feedback-kv")
 
@@ -79,22 +80,34 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def plain(value: Any) -> Any:
+    """A single number of an array or a tensor as Python's own, and every other value as it is."""
+    try:
+        return value.item() if hasattr(value, "item") else value
+    except (RuntimeError, ValueError):  # more than one number, or none
+        return value
+
+
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
-    """The value as a plain int, whichever kind of integer it is.
+    """The value as a plain int, whichever kind of integer it is: Python's, numpy's or torch's.
 
     Raises:
-        TypeError, ValueError: it is no integer, or not in least..most.
+        TypeError: it is no whole number; neither are 2.0 and True.
+        ValueError: it is one, but not in least..most.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; it must be a whole number")
-    if most is not None and not least <= value <= most:
-        raise ValueError(f"{name} is {value}; it must be in {least}..{most}")
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
-    return int(value)
+    number = plain(value)
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        bounds = f"of at least {least}" if most is None else f"in {least}..{most}"
+        raise TypeError(f"{name} is {value!r}; it must be a whole number {bounds}")
+    number = int(number)
+    if most is not None and not least <= number <= most:
+        raise ValueError(f"{name} is {number}; it must be in {least}..{most}")
+    if number < least:
+        raise ValueError(f"{name} is {number}; it must be at least {least}")
+    return number
 
 
-def _mixture(mixture: object, n_layers: int) -> str | tuple[float, ...]:
+def _mixture(mixture: Any, n_layers: int) -> str | tuple[float, ...]:
     if isinstance(mixture, str) and mixture == "learned":
         return mixture
     if hasattr(mixture, "tolist"):  # a tensor or an array

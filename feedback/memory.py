@@ -7,6 +7,7 @@ Shapes: B batch, T tokens, t step, d width, L layers, H heads, n steps kept, k =
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import cycle
 
 import torch
@@ -27,7 +28,7 @@ class MemoryMixture(nn.Module):
         fixed: the L+1 given weights, or None.
     """
 
-    def __init__(self, n_layers: int, mixture: str | tuple[float, ...] = "learned"):
+    def __init__(self, n_layers: int, mixture: str | Iterable[float] = "learned"):
         super().__init__()
         learned = mixture == "learned"
         self.fixed = None if learned else mixture

@@ -10,6 +10,7 @@ Shapes: B batch, T tokens.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import permutations
 
@@ -19,8 +20,8 @@ from torch import Tensor
 NO_LABEL = -100
 
 
-class Task:
-    """What all tasks share; each adds `batch`, and `baseline`, a rule that tracks no state.
+class Task(ABC):
+    """What all tasks share.
 
     Attributes:
         name: what `--task` calls it.
@@ -30,8 +31,19 @@ class Task:
     name: str
     words: tuple[str, ...]
 
+    @abstractmethod
+    def batch(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs and labels, both (B, T) int64."""
+
+    @abstractmethod
+    def baseline(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """What a rule that tracks no state answers at every token, (B, T) int64."""
+
     @property
     def n_tokens(self) -> int:
+        """Size V of the vocabulary."""
         return len(self.words)
 
     def describe(self) -> dict[str, str]:
@@ -39,7 +51,7 @@ class Task:
         return {"task": self.name}
 
     def held_out(self, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and labels of 512 examples that are the same at every call."""
+        """Inputs and labels, both (B, T), of 512 examples that are the same at every call."""
         generator = torch.Generator().manual_seed(2**62)  # no seed that anyone trains with
         for _ in range(8):
             yield self.batch(64, length, generator)
@@ -121,7 +133,8 @@ class Program(Task):
 
     def row(self, length: int, source: random.Random) -> tuple[list[int], list[int]]:
         """Tokens and labels of one row."""
-        tokens, labels = [], []
+        tokens: list[int] = []
+        labels: list[int] = []
         while len(tokens) < length:
             for words, answer in self.program(source):
                 tokens += [self.token[word] for word in words]
@@ -149,11 +162,11 @@ class Program(Task):
                     return [name, "=", str(value), ";"], None
             elif values:
                 name = source.choice(list(values))
-                change = {"+": 1, "-": -1}.get(kind)
                 if kind == "p":
                     return ["print", name, ";"], values[name]
                 if kind == "i":
                     return self.condition(name, values, source), None
+                change = 1 if kind == "+" else -1
                 if 1 <= values[name] + change <= 10:
                     values[name] += change
                     return [name, "++" if kind == "+" else "--", ";"], None
@@ -172,10 +185,10 @@ class Program(Task):
         answers = torch.full_like(labels, NO_LABEL)
         for row in range(len(inputs)):
             printed: dict[int, int] = {}
-            for place in (labels[row] != NO_LABEL).nonzero().flatten().tolist():
-                name = inputs[row, place - 1].item()
-                answers[row, place] = printed.get(name, NO_LABEL)
-                printed[name] = labels[row, place].item()
+            for t in (labels[row] != NO_LABEL).nonzero().flatten().tolist():
+                name = inputs[row, t - 1].item()  # `print x ;`: the label stands at the semicolon
+                answers[row, t] = printed.get(name, NO_LABEL)
+                printed[name] = labels[row, t].item()
         return answers
 
 

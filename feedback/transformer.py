@@ -162,12 +162,15 @@ class Transformer(SequenceModel):
     ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
         memory = self.start(x, memory, sets=len(self.layers))
-        kept = []
+        kept_keys, kept_values = [], []
         for layer, keys, values in zip(self.layers, memory.keys, memory.values, strict=True):
             x, _, keys, values = layer(x, keys, values)
-            kept.append((keys, values))
+            kept_keys.append(keys)
+            kept_values.append(values)
         y = self.norm(x)
-        return (y, Memory(*zip(*kept, strict=True), self.config)) if return_memory else y
+        if not return_memory:
+            return y
+        return y, Memory(tuple(kept_keys), tuple(kept_values), self.config)
 
     def trace(self, x: Tensor) -> Trace:
         """Run embeddings (B, T, d) and keep everything; see `Trace`."""

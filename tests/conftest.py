@@ -10,6 +10,16 @@ pytest.register_assert_rewrite("helpers", "looking")  # their assertions say wha
 # nothing from threads, which on a busy machine wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Files that take a minute or nearly that where three are tried at once. One that began late would
+# go on alone when all others are done.
+LONG = ("training", "build", "lab", "questions", "accessibility", "blocked_storage")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take long."""
+    place = {f"test_{name}.py": index for index, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
+
 
 @pytest.fixture
 def one_thread():

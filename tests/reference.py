@@ -1,4 +1,4 @@
-"""The equations of design section 2, written as plainly as possible: step by step, head by head."""
+"""The equations of the three models, written as plainly as possible: step by step, head by head."""
 
 from __future__ import annotations
 

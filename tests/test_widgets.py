@@ -56,28 +56,28 @@ def test_softmax_in_half_precision_counts_as_weights():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"outputs": [1.0, 2.0, 3.0]}, r"outputs has shape \(3,\); expected \(L\+1, d\)"),
-        ({"outputs": [[1.0, 2.0]]}, "at least one layer"),
+        ({"outputs": [1.0, 2.0, 3.0]}, r"outputs has shape \(3,\); it must have \(L\+1, d\)"),
+        ({"outputs": [[1.0, 2.0]]}, "the embedding and a layer at least"),
         ({"outputs": [[1.0, 2.0], [3.0]]}, "outputs must be numbers in rows of equal length"),
-        ({"outputs": "abc"}, "outputs must be numbers"),
-        ({"outputs": [[1.0], [float("nan")]]}, "outputs must be finite"),
-        ({"weights": [0.5, 0.5]}, r"weights has shape \(2,\); expected \(3,\)"),
-        ({"weights": [1.5, -0.25, -0.25]}, "weights must not be negative, but one is -0.25"),
-        ({"weights": [0.5, 0.5, 0.5]}, "they sum to 1.5"),
-        ({"weights": [0.5, 0.5, float("inf")]}, "weights must be finite"),
-        ({"labels": ["embedding", "layer 1"]}, "labels has 2 names; expected 3"),
-        ({"history": 7}, "history must be a sequence of lines, not int"),
-        ({"history": "log"}, "history must hold pairs"),
+        ({"outputs": "abc"}, "outputs is 'abc'; it must be numbers of shape"),
+        ({"outputs": [[1.0], [float("nan")]]}, "outputs holds nan or infinity"),
+        ({"weights": [0.5, 0.5]}, "weights has length 2; it must have 3, one for the embedding"),
+        ({"weights": [1.5, -0.25, -0.25]}, "one of weights is -0.25; it must be .* at least 0"),
+        ({"weights": [0.5, 0.5, 0.5]}, "weights sums to 1.5; it must sum to 1"),
+        ({"weights": [0.5, 0.5, float("inf")]}, "one of weights is inf; it must be a finite"),
+        ({"labels": ["embedding", "layer 1"]}, "labels has length 2; it must have 3, one for each"),
+        ({"history": 7}, "history is 7; it must be a sequence"),
+        ({"history": ["log"]}, "history must hold pairs"),
         ({"history": [{"step": 0, "validation_loss": 4.2}]}, "history must hold pairs"),
         ({"history": [(0.5, [1, 0, 0])]}, "history must hold pairs"),
         ({"history": [(0, [1, 0, 0])]}, "history has 1 lines; a replay needs two at least"),
-        ({"history": [(0, [1, 0])]}, r"history, step 0: its row has shape \(2,\); expected \(3,\)"),
-        ({"history": [(0, [1, 0, 0]), (9, [1, 1, 0])]}, "history, step 9: its row must sum to 1"),
+        ({"history": [(0, [1, 0])]}, "the row of history at step 0 has length 2"),
+        ({"history": [(0, [1, 0, 0]), (9, [1, 1, 0])]}, "the row of history at step 9 sums to 2"),
         ({"history": [(9, [1, 0, 0]), (9, [0, 1, 0])]}, "steps must rise, but 9 follows 9"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         LayerMemoryWeights(**{"outputs": OUTPUTS, **arguments})
 
 
@@ -121,10 +121,10 @@ def test_a_wrong_value_set_later_changes_nothing():
         widget.weights = [1, 1, 1]
     with pytest.raises(ValueError, match="outputs has 2 rows"):
         widget.outputs = OUTPUTS[:2]
-    with pytest.raises(ValueError, match="labels is 'abc'; expected a sequence"):
+    with pytest.raises(TypeError, match="labels is 'abc'; it must be a sequence"):
         widget.labels = "abc"
     for name in ("outputs", "weights", "labels"):
-        with pytest.raises(ValueError, match=name):
+        with pytest.raises(TypeError, match=name):
             setattr(widget, name, None)
     assert (widget.weights, widget.outputs) == ([0.5, 0.25, 0.25], OUTPUTS)
 

@@ -17,7 +17,6 @@ import hashlib
 import html
 import json
 import math
-import operator
 import os
 from pathlib import Path
 
@@ -43,47 +42,24 @@ def sources(file: str) -> tuple[str, str]:
     return script(name), style(name)
 
 
-class Checked(traitlets.Any):
-    """Any value that its `@traitlets.validate` lets pass. Without this None passes unseen."""
-
-    allow_none = False
-
-
 def percent(share: float) -> int:
-    """A share in whole percents, rounded as the JavaScript does it."""
+    """A share from 0 to 1 as a whole number of percents, with halves rounded up as in the page."""
     return math.floor(100 * share + 0.5)
 
 
-def whole_number(name: str, value: object, least: int, most: int) -> int:
-    """The value as an int. Raises ValueError unless it is whole and lies in least..most."""
-    try:
-        number = operator.index(value)  # numpy's and torch's integers have one too
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or not least <= number <= most:
-        raise ValueError(f"{name} is {value!r}; expected a whole number from {least} to {most}")
-    return number
-
-
-def as_list(name: str, values: object) -> list:
-    """What a sequence holds. Raises ValueError for a single text, and for what is no sequence."""
-    try:
-        if isinstance(values, str):
-            raise TypeError
-        return list(values)
-    except TypeError:
-        raise ValueError(f"{name} is {values!r}; expected a sequence") from None
-
-
 class StaticWidget(traitlets.HasTraits):
-    """A widget as HTML. It must not be an ipywidget: that would write widget state into the page.
+    """A widget as HTML, for a page without a kernel.
 
-    A subclass stands in a module of the widget's name, tags what the page needs with `sync=True`,
-    and says in `describe()` what its picture shows. The page holds only the name of the JavaScript:
-    the build copies the file, so a cached notebook never shows an old version of it.
+    It is no ipywidget, because Jupyter would then write a widget's state into the page, and the
+    page would load a widget manager from elsewhere to read it.
 
-    A value of type bytes is a buffer: the build moves it into a file of its own, which the page
-    loads when the widget comes near. JavaScript sees a DataView in either life.
+    A subclass stands in a module that has the widget's name. It tags every attribute that the page
+    needs with `sync=True`, and its `describe()` says in words what its picture shows. The page
+    holds the state and the name of the JavaScript file, not its text: the build copies the file, so
+    that a notebook from the cache never shows an old version of it.
+
+    An attribute of type bytes is a buffer. The build moves it into a file of its own, which the
+    page loads when the widget comes near. JavaScript gets it as a DataView, as beside a kernel.
     """
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
@@ -93,14 +69,21 @@ class StaticWidget(traitlets.HasTraits):
         return {"text/plain": self.describe(), "text/html": html_text}
 
     def page_text(self) -> tuple[str, ...]:
-        """What `element` is given to show: the sentence, and an answer to fold if there is one."""
+        """What a page shows where no JavaScript runs: a text, and an answer to fold if any."""
         return (self.describe(),)
 
 
 def element(name: str, state: dict, text: str, answer: str = "") -> str:
-    """The `<div>` of a widget; `text` is what a reader without JavaScript, or of a print, sees.
+    """The HTML of a widget: a `<div>` with its words and its state, for `widgets.js` to find.
 
-    An answer is folded: no reader meets it first, whatever the browser knows and the page loads.
+    Arguments:
+        name: the widget's, as in the name of its JavaScript file.
+        state: its attributes by name. Bytes become buffers beside it; the rest is written as JSON.
+        text: what a reader sees without JavaScript, and in print.
+        answer: a text that the reader has to open, so that nobody meets it before the question.
+
+    Raises:
+        TypeError, ValueError: the state holds what JSON lacks, such as an array or nan.
     """
     buffers = {trait: value for trait, value in state.items() if isinstance(value, bytes)}
     rest = {trait: value for trait, value in state.items() if trait not in buffers}
@@ -118,7 +101,7 @@ def element(name: str, state: dict, text: str, answer: str = "") -> str:
 
 
 def buffer_element(trait: str, value: bytes) -> str:
-    """A buffer as the notebook's output holds it; `book/_ext/offline.py` takes out its content."""
+    """The HTML of a buffer, whose content `book/_ext/offline.py` moves into a file of its own."""
     digest = hashlib.sha256(value).hexdigest()[:16]
     content = base64.b64encode(value).decode()
     attributes = f'type="application/base64" data-trait="{html.escape(trait)}" data-hash="{digest}"'
@@ -130,11 +113,11 @@ if os.environ.get("FEEDBACK_BOOK_STATIC") == "1":
 else:
     from anywidget import AnyWidget
 
-    class Widget(AnyWidget):
-        """An anywidget that a viewer of plain text sees as the sentence of `describe()`.
+    class Widget(AnyWidget):  # type: ignore[no-redef]  # the one or the other
+        """A widget beside a kernel. Where only text can be shown, it is what `describe()` says.
 
         Attributes:
-            has_kernel: tells the JavaScript that what it sets is heard.
+            has_kernel: True, which tells the JavaScript that Python hears what the page sets.
         """
 
         has_kernel = traitlets.Bool(True, read_only=True).tag(sync=True)

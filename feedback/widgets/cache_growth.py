@@ -2,9 +2,8 @@
 
 import math
 
-import traitlets
-
-from .base import Checked, Widget, sources, whole_number
+from .base import Widget, sources
+from .traits import OneOf, Whole
 
 MOST = {"tokens": 131_072, "layers": 128, "width": 16_384, "batch": 256}
 BYTES_PER_NUMBER = (1, 2, 4, 8)
@@ -35,25 +34,24 @@ def kept_bytes(
 class CacheGrowth(Widget):
     """Change the size of a model and the length of its text, and compare what it has to keep.
 
-    Arguments:
-        tokens: length of the text, from 1 to 131,072.
-        layers: L, from 1 to 128.
-        width: d, from 1 to 16,384.
-        batch: how many texts at once, from 1 to 256.
-        bytes_per_number: 8 for float64, 4 for float32, 2 for float16 and bfloat16, 1 for int8.
+    Every attribute is also an argument, and follows the page while a kernel runs. A wrong value
+    raises a TypeError or a ValueError that says what is expected, and changes nothing.
 
-    All can be set again, and follow the page while a kernel runs. A ValueError says what is wrong
-    with a value.
+    Attributes:
+        tokens: T, the length of the text, from 1 to 131,072.
+        layers: L, from 1 to 128.
+        width: d, the width of the vectors between layers, from 1 to 16,384.
+        batch: B, how many texts are written at once, from 1 to 256.
+        bytes_per_number: 8 for float64, 4 for float32, 2 for float16 and bfloat16, 1 for int8.
     """
 
     _esm, _css = sources(__file__)
 
-    # `Any`, because the checks below accept integers of arrays too; what is kept is an int.
-    tokens = Checked().tag(sync=True)
-    layers = Checked().tag(sync=True)
-    width = Checked().tag(sync=True)
-    batch = Checked().tag(sync=True)
-    bytes_per_number = Checked().tag(sync=True)
+    tokens = Whole(1, MOST["tokens"]).tag(sync=True)
+    layers = Whole(1, MOST["layers"]).tag(sync=True)
+    width = Whole(1, MOST["width"]).tag(sync=True)
+    batch = Whole(1, MOST["batch"]).tag(sync=True)
+    bytes_per_number = OneOf(BYTES_PER_NUMBER).tag(sync=True)
 
     def __init__(
         self,
@@ -63,9 +61,13 @@ class CacheGrowth(Widget):
         batch: int = 1,
         bytes_per_number: int = 4,
     ):
-        sizes = {"tokens": tokens, "layers": layers, "width": width, "batch": batch}
-        sizes = {name: whole_number(name, value, 1, MOST[name]) for name, value in sizes.items()}
-        super().__init__(bytes_per_number=_checked_bytes(bytes_per_number), **sizes)
+        super().__init__(
+            tokens=tokens,
+            layers=layers,
+            width=width,
+            batch=batch,
+            bytes_per_number=bytes_per_number,
+        )
 
     @property
     def nbytes(self) -> dict[str, int]:
@@ -82,15 +84,6 @@ class CacheGrowth(Widget):
             f"{times} the shared ones."
         )
 
-    @traitlets.validate(*MOST)
-    def _validate_size(self, proposal):
-        name = proposal.trait.name
-        return whole_number(name, proposal.value, 1, MOST[name])
-
-    @traitlets.validate("bytes_per_number")
-    def _validate_bytes(self, proposal):
-        return _checked_bytes(proposal.value)
-
 
 def readable(size: int) -> str:
     """Bytes to three digits, in B, KiB, MiB, ..., each of which is 1,024 of the one before."""
@@ -99,10 +92,3 @@ def readable(size: int) -> str:
     factor = 100 if value < 10 else 10 if value < 100 else 1
     value = math.floor(value * factor + 0.5) / factor  # rounds halves up, as JavaScript does
     return f"{value:,.2f}".rstrip("0").rstrip(".") + "\N{NO-BREAK SPACE}" + UNITS[power]
-
-
-def _checked_bytes(value) -> int:
-    number = whole_number("bytes_per_number", value, 1, 8)
-    if number not in BYTES_PER_NUMBER:
-        raise ValueError(f"bytes_per_number is {number}; expected one of 1, 2, 4, 8")
-    return number

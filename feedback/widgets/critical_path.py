@@ -8,9 +8,10 @@ tokens count from 0 and layers from 1. Layer 0 is the token's embedding, which w
   memory mixes all layers of its token. So the cells run one by one.
 """
 
-import traitlets
+from feedback.config import whole_number
 
-from .base import Checked, Widget, sources, whole_number
+from .base import Widget, sources
+from .traits import Whole, checked_together
 
 MODELS = ("parallel", "feedback")
 MOST_TOKENS, MOST_LAYERS = 32, 12
@@ -50,25 +51,25 @@ def longest_path(model: str, start: int, end: int, layers: int) -> list[tuple[in
 class CriticalPath(Widget):
     """Step through time and see which cells are done, and the path between two tokens.
 
-    Arguments:
-        tokens: T, from 1 to 32.
-        layers: L, from 1 to 12.
-        start: the early token from whose embedding the path goes out, counted from 0.
-        end: the late token at whose output it ends, not before `start`; the last if None.
-        time: steps done, from 0 to T·L; L if None: then the parallel model has just finished.
+    Every attribute is also an argument, and follows the page while a kernel runs. A wrong value
+    raises a TypeError or a ValueError that says what is expected, and changes nothing.
 
-    All can be set again, and follow the page while a kernel runs. A ValueError says what is wrong
-    with a value.
+    Attributes:
+        tokens: T, the columns of the grid, from 1 to 32.
+        layers: L, the rows of the grid, from 1 to 12.
+        start: the early token, from whose embedding the path goes out; from 0 to `end`.
+        end: the late token, at whose output the path ends, from `start` to T-1; None means T-1.
+        time: the number of steps that are done, from 0 to T·L; None means L, after which the
+            parallel model has just finished.
     """
 
     _esm, _css = sources(__file__)
 
-    # `Any`, because the check below accepts integers of arrays too; what is kept is an int.
-    tokens = Checked().tag(sync=True)
-    layers = Checked().tag(sync=True)
-    start = Checked().tag(sync=True)
-    end = Checked().tag(sync=True)
-    time = Checked().tag(sync=True)
+    tokens = Whole(1, MOST_TOKENS).tag(sync=True)
+    layers = Whole(1, MOST_LAYERS).tag(sync=True)
+    start = Whole(0).tag(sync=True)
+    end = Whole(0, none=lambda self: self.tokens - 1).tag(sync=True)
+    time = Whole(0, none=lambda self: self.layers).tag(sync=True)
 
     def __init__(
         self,
@@ -78,8 +79,7 @@ class CriticalPath(Widget):
         end: int | None = None,
         time: int | None = None,
     ):
-        state = _checked(tokens=tokens, layers=layers, start=start, end=end, time=time)
-        super().__init__(**state)
+        super().__init__(tokens=tokens, layers=layers, start=start, end=end, time=time)
 
     def describe(self) -> str:
         """What the picture shows, in words."""
@@ -96,22 +96,8 @@ class CriticalPath(Widget):
             f"from token {self.start}: {', '.join(long)}."
         )
 
-    @traitlets.validate("tokens", "layers", "start", "end", "time")
-    def _validate(self, proposal):
-        names = ("tokens", "layers", "start", "end", "time")
-        state = {name: getattr(self, name) for name in names}
-        name = proposal.trait.name
-        return _checked(**{**state, name: proposal.value})[name]
-
-
-def _checked(tokens, layers, start, end, time) -> dict[str, int]:
-    tokens = whole_number("tokens", tokens, 1, MOST_TOKENS)
-    layers = whole_number("layers", layers, 1, MOST_LAYERS)
-    end = whole_number("end", tokens - 1 if end is None else end, 0, tokens - 1)
-    return {
-        "tokens": tokens,
-        "layers": layers,
-        "end": end,
-        "start": whole_number("start", start, 0, end),
-        "time": whole_number("time", layers if time is None else time, 0, tokens * layers),
-    }
+    @checked_together("tokens", "layers", "start", "end", "time")
+    def _inside_the_grid(self, tokens, layers, start, end, time):
+        whole_number("end", end, 0, tokens - 1)
+        whole_number("start", start, 0, end)
+        whole_number("time", time, 0, tokens * layers)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Real
+from typing import Any
 
 import torch
 import traitlets
 from torch.nn import functional as F
 
 from feedback import pretrained
-from feedback.config import Config
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 
 from . import quantised
-from .base import Checked, Widget, percent, sources, whole_number
+from .base import Widget, percent, sources
+from .traits import Checked, Number, Text, Weights, Whole, of_type, sequence
 
 SHIPPED = "feedback-kv"
+SUM_TOLERANCE = 1e-6  # as `Config` has it for the same weights
 PROMPT = "ROMEO:\n"
 # From the part of Tiny Shakespeare that the shipped model was not trained on.
 HELD_TEXT = """\
@@ -30,6 +30,16 @@ TRANIO:
 BAPTISTA:
 The gain I seek is, quiet in the match.
 """
+
+
+class HeldText(Checked):
+    """A text of two characters at least, so that there is one to predict; or none at all."""
+
+    @staticmethod
+    def check(name: str, value: Any, characters: str) -> str:
+        return (
+            "" if isinstance(value, str) and not value else Text.check(name, value, 2, characters)
+        )
 
 
 class LiveModel(Widget):
@@ -45,19 +55,28 @@ class LiveModel(Widget):
     Arguments:
         model: a LanguageModel with model="feedback-kv"; the shipped one if None.
         characters: what its tokens stand for, a `Characters` or the characters in order of tokens.
-        prompt: what the text begins with.
-        held_text: a text whose loss is shown; if None, one that the shipped model was not trained
-            on, and none for another model.
-        temperature: divides the logits; at 0 the likeliest character is taken.
-        top_k: draw among the k likeliest characters only; None: among all.
-        seed: of the characters drawn, 0 <= seed < 2**32.
-        layer_weights: (L+1,) numbers that are not negative and sum to 1; the model's own if None.
 
-    All from `prompt` on can be set again, and follow the page while a kernel runs. A ValueError
-    says what is wrong with a value.
+    Each attribute from `prompt` to `layer_weights` is also an argument, can be set again, and
+    follows the page while a kernel runs. A wrong value raises a TypeError or a ValueError that says
+    what is expected, and changes nothing.
 
     Attributes:
+        prompt: what the text begins with; one character at least.
+        held_text: a text whose loss is shown, two characters at least, or "" for none. If the
+            argument is None, one that the shipped model was not trained on, and none for another
+            model.
+        temperature: divides the logits; at 0 the likeliest character is taken.
+        top_k: how many of the likeliest characters to draw among; None for all.
+        seed: of the characters drawn, 0 <= seed < 2**32.
+        layer_weights: (L+1,) numbers that are not negative and sum to 1. None brings back those
+            that the model was trained to.
         text: prompt and continuation, as they stood in the page when it last came to rest.
+        characters: all characters of the vocabulary, in the order of their tokens.
+        learned: (L+1,) the layer weights that the model was trained to.
+        config: the sizes of the model: width "d", "heads", "layers", the number of memory vectors
+            that it keeps ("memory"), and the "eps" of its layer norms.
+        buffer: the weights of the model as bytes, without the layer weights.
+        tensors: [name, shape] of each tensor in `buffer`, in the order of their bytes.
     """
 
     _esm, _css = sources(__file__)
@@ -67,14 +86,16 @@ class LiveModel(Widget):
     config = traitlets.Dict().tag(sync=True)
     characters = traitlets.Unicode().tag(sync=True)
     learned = traitlets.List().tag(sync=True)
-    # `Any`, because the checks below say more than a type does.
-    prompt = Checked().tag(sync=True)
-    held_text = Checked().tag(sync=True)
-    temperature = Checked().tag(sync=True)
-    top_k = Checked().tag(sync=True)
-    seed = Checked().tag(sync=True)
-    layer_weights = Checked().tag(sync=True)
-    text = Checked().tag(sync=True)
+
+    prompt = Text(1, lambda self: self.characters).tag(sync=True)
+    held_text = HeldText(lambda self: self.characters, none=lambda self: "").tag(sync=True)
+    temperature = Number(0).tag(sync=True)
+    top_k = Whole(1, lambda self: len(self.characters), allow_none=True).tag(sync=True)
+    seed = Whole(0, 2**32 - 1).tag(sync=True)
+    layer_weights = Weights(
+        lambda self: len(self.learned), SUM_TOLERANCE, none=lambda self: self.learned
+    ).tag(sync=True)
+    text = Text(1, lambda self: self.characters).tag(sync=True)
 
     def __init__(
         self,
@@ -101,28 +122,27 @@ class LiveModel(Widget):
         size = model.config.memory_size or model.config.max_distance
         self._config = replace(model.config, memory_size=size, memory_mixture=learned)
         buffer, tensors = quantised.pack(model)
-        constants = {
-            "buffer": buffer,
-            "tensors": tensors,
-            "characters": characters,
-            "learned": learned,
-            "config": {
-                "d": model.config.d_model,
-                "heads": model.config.heads,
-                "layers": model.config.n_layers,
-                "memory": size,
-                "eps": model.core.norm.eps,
-            },
+        config = {
+            "d": model.config.d_model,
+            "heads": model.config.heads,
+            "layers": model.config.n_layers,
+            "memory": size,
+            "eps": model.core.norm.eps,
         }
-        settings = {
-            "prompt": _checked_text(prompt, "prompt", 1, characters),
-            "held_text": _checked_held_text(held_text or "", characters),
-            "temperature": _checked_temperature(temperature),
-            "top_k": _checked_top_k(top_k, characters),
-            "seed": _checked_seed(seed),
-            "layer_weights": _checked_weights(layer_weights, self._config),
-        }
-        super().__init__(**constants, **settings, text=prompt)
+        super().__init__(
+            buffer=buffer,
+            tensors=tensors,
+            config=config,
+            characters=characters,
+            learned=learned,
+            prompt=prompt,
+            held_text=held_text,
+            temperature=temperature,
+            top_k=top_k,
+            seed=seed,
+            layer_weights=layer_weights,
+            text=prompt,
+        )
 
     def language_model(self) -> LanguageModel:
         """The model that runs in the page, in PyTorch: with its int8 weights as float32, with the
@@ -164,93 +184,23 @@ class LiveModel(Widget):
     def _begin_again(self, change):
         self.text = self.prompt
 
-    @traitlets.validate("prompt", "text")
-    def _validate_text(self, proposal):
-        return _checked_text(proposal.value, proposal.trait.name, 1, self.characters)
-
-    @traitlets.validate("held_text")
-    def _validate_held_text(self, proposal):
-        return _checked_held_text(proposal.value or "", self.characters)
-
-    @traitlets.validate("temperature")
-    def _validate_temperature(self, proposal):
-        return _checked_temperature(proposal.value)
-
-    @traitlets.validate("top_k")
-    def _validate_top_k(self, proposal):
-        return _checked_top_k(proposal.value, self.characters)
-
-    @traitlets.validate("seed")
-    def _validate_seed(self, proposal):
-        return _checked_seed(proposal.value)
-
-    @traitlets.validate("layer_weights")
-    def _validate_layer_weights(self, proposal):
-        return _checked_weights(proposal.value, self._config)
-
 
 def _quoted(text: str) -> str:
     return "“" + text.replace("\n", "↵") + "”"
 
 
 def _checked_characters(model, characters) -> str:
-    if not isinstance(model, LanguageModel) or model.config.model != "feedback-kv":
-        given = model.config.model if isinstance(model, LanguageModel) else type(model).__name__
-        raise ValueError(f"model is {given!r}; expected a LanguageModel with model='feedback-kv'")
+    of_type("model", model, LanguageModel)
+    if model.config.model != "feedback-kv":
+        raise ValueError(
+            f"model is a {model.config.model!r} model; it must be one with model='feedback-kv'"
+        )
     if characters is None:
-        raise ValueError("characters is None; expected what the tokens of your model stand for")
+        raise TypeError("characters is None; give what the tokens of your model stand for")
     characters = list(getattr(characters, "characters", characters))
+    sequence("characters", characters, model.config.n_tokens, "each token of the model")
     if any(not isinstance(character, str) or len(character) != 1 for character in characters):
         raise ValueError("characters must be single characters, in the order of their tokens")
     if len(set(characters)) != len(characters):
         raise ValueError("characters holds one of them twice")
-    if len(characters) != model.config.n_tokens:
-        raise ValueError(
-            f"characters has {len(characters)}, but the model has {model.config.n_tokens} tokens"
-        )
     return "".join(characters)
-
-
-def _checked_text(text, name: str, least: int, characters: str) -> str:
-    if not isinstance(text, str):
-        raise ValueError(f"{name} is {text!r}; expected a text")
-    if len(text) < least:
-        raise ValueError(f"{name} has {len(text)} characters; expected at least {least}")
-    for place, character in enumerate(text):
-        if character not in characters:
-            raise ValueError(
-                f"{name} holds {character!r} (character {place}), which is not among the "
-                f"{len(characters)} characters of this model"
-            )
-    return text
-
-
-def _checked_held_text(text, characters: str) -> str:
-    return text if text == "" else _checked_text(text, "held_text", 2, characters)
-
-
-def _checked_temperature(temperature) -> float:
-    number = isinstance(temperature, Real) and not isinstance(temperature, bool)
-    if not number or not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature is {temperature!r}; expected a number >= 0")
-    return float(temperature)
-
-
-def _checked_top_k(top_k, characters: str) -> int | None:
-    if top_k is None:
-        return None
-    return whole_number("top_k", top_k, 1, len(characters))
-
-
-def _checked_seed(seed) -> int:
-    return whole_number("seed", seed, 0, 2**32 - 1)
-
-
-def _checked_weights(weights, config: Config) -> list[float]:
-    if weights is None:
-        return list(config.memory_mixture)
-    try:
-        weights = [float(weight) for weight in weights]
-        return list(replace(config, memory_mixture=weights).memory_mixture)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"layer_weights: {error}") from error

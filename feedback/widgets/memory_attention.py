@@ -7,19 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from feedback import pretrained
+from feedback.config import whole_number
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 
-from .base import Checked, Widget, as_list, percent, sources, whole_number
+from .base import Widget, percent, sources
+from .memory_attention_weights import LONGEST, packed, readers, stacked
+from .traits import Names, Text, Whole, checked_together, sequence
 
 TEXTS = (
     "The king is dead, my lord: long live the king.",
     "DUKE:\nWho calls?\n\nServant:\nMy lord, the duke.",
 )
-LONGEST = 256  # tokens of a text; more would neither fit a page nor be read
-FULL = 65535  # what a weight of 1 is sent as
-SUM_TOLERANCE = 1e-2  # weights in half precision miss 1 by less
 SPOKEN = {" ": "space", "\n": "new line", "\t": "tab"}
 
 
@@ -38,22 +37,34 @@ class MemoryAttention(Widget):
             tensors by name. [..., t, j] is the weight that step t gives to step j <= t. A row sums
             to 1, or to 0 where nothing is read.
         labels: the T tokens that `attention` is about.
-        step, layer, head: what is shown first. Steps count from 0, layers and heads from 1. If
-            None, the last step, and all heads.
+        step, layer, head: what is shown first, as below; the last step if None.
 
     `text`, `step`, `layer` and `head` can be set again, and follow the page while a kernel runs. A
-    ValueError says what is wrong with a value.
+    wrong value raises a TypeError or a ValueError that says what is expected, and changes nothing.
+
+    Attributes:
+        text: the text that is shown. One that is not among `texts` is read by the models first.
+        step: the step that looks back, counted from 0; the last of a text that is shorter.
+        layer: the layer that is shown, counted from 1.
+        head: the head that is shown, counted from 1; None for all heads.
+        names: the names of the M models.
+        layers, heads: L and H, the same for all models.
+        texts: the texts to choose from: those given, then the last one that was typed.
+        tokens: the tokens of each text.
+        weights: for each text, and in it each model, the lower triangles of (L, H, T, T) one row
+            after the other, as little-endian uint16, where 65535 stands for 1.
+        reads_more: whether there are models to read what is typed.
+        typed: a text that the reader typed, until it is read.
+        problem: why the last typed text could not be read; "" if it could.
     """
 
     _esm, _css = sources(__file__)
 
-    text = traitlets.Unicode().tag(sync=True)
-    step = Checked().tag(sync=True)
-    layer = Checked().tag(sync=True)
-    head = Checked().tag(sync=True)
+    text = Text().tag(sync=True)
+    step = Whole(0).tag(sync=True)
+    layer = Whole(1, lambda self: self.layers).tag(sync=True)
+    head = Whole(1, lambda self: self.heads, allow_none=True).tag(sync=True)
 
-    # What can be chosen. `weights` holds, for each text and each name, the lower triangles of
-    # (L, H, T, T) one row after the other, as little-endian uint16: FULL stands for 1.
     names = traitlets.List().tag(sync=True)
     layers = traitlets.Int().tag(sync=True)
     heads = traitlets.Int().tag(sync=True)
@@ -61,10 +72,12 @@ class MemoryAttention(Widget):
     tokens = traitlets.List().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
 
-    # The reader's own text while it waits for an answer, and the answer if it cannot be read.
     reads_more = traitlets.Bool().tag(sync=True)
     typed = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
+
+    # (M, L, H, T, T) for each text. A trait, to be restored with the others if one is refused.
+    _read = traitlets.List()
 
     def __init__(
         self,
@@ -80,13 +93,13 @@ class MemoryAttention(Widget):
         head: int | None = None,
     ):
         if attention is None:
-            self._models, self._characters = _checked_models(model, characters, parallel)
+            self._models, self._characters = readers(model, characters, parallel)
             names = [model.config.model for model in self._models]
             texts = [texts] if isinstance(texts, str) else texts
-            texts = list(TEXTS) if texts is None else as_list("texts", texts)
+            texts = list(TEXTS) if texts is None else sequence("texts", texts)
             if not texts:
                 raise ValueError("texts is empty; give at least one text")
-            self._read = [self._trace(text) for text in texts]
+            read = [self._trace(text) for text in texts]
             tokens = [list(text) for text in texts]
         else:
             if (model, texts, characters, parallel) != (None,) * 4:
@@ -94,23 +107,24 @@ class MemoryAttention(Widget):
             self._models = []
             maps = attention if isinstance(attention, dict) else {"attention": attention}
             names = [str(name) for name in maps]
-            self._read = [_checked_maps(maps)]
-            tokens = [_checked_labels(labels, steps=self._read[0].shape[-1])]
+            read = [stacked(maps)]
+            tokens = [_checked_labels(labels, steps=read[0].shape[-1])]
             texts = [" ".join(tokens[0])]
         self._given = len(texts)
-        _, n_layers, n_heads, _, _ = self._read[0].shape
+        _, n_layers, n_heads, _, _ = read[0].shape
         super().__init__(
             names=names,
             layers=n_layers,
             heads=n_heads,
             texts=texts,
             tokens=tokens,
-            weights=b"".join(map(_packed, self._read)),
+            weights=b"".join(map(packed, read)),
             reads_more=bool(self._models),
             text=texts[0],
             step=len(tokens[0]) - 1 if step is None else step,
             layer=layer,
             head=head,
+            _read=read,
         )
 
     @property
@@ -149,30 +163,37 @@ class MemoryAttention(Widget):
         return f"Attention over {_quoted(text)}. {self.sentence}"
 
     def _trace(self, text: str) -> np.ndarray:
-        if not isinstance(text, str):
-            raise ValueError(f"a text is of type {type(text).__name__}; expected a string")
-        if not 1 <= len(text) <= LONGEST:
-            raise ValueError(f"a text has {len(text)} characters; expected 1 to {LONGEST}")
+        Text.check("a text", text, 1)
+        if len(text) > LONGEST:
+            raise ValueError(f"a text has {len(text)} characters; it must have 1 to {LONGEST}")
         tokens = self._characters.encode(text)[None]  # (1, T)
         maps = {
             model.config.model: model.trace(tokens.to(model.head.weight.device)).attention[:, 0]
             for model in self._models
         }
-        return _checked_maps(maps)
+        return stacked(maps)
 
-    @traitlets.validate("text")
-    def _validate_text(self, proposal):
-        text = proposal.value
-        if text not in self.texts:
-            if not self._models:
-                raise ValueError(f"text is {text!r}, but without a model no other text can be read")
-            # It takes the place of the last one from outside, so that the page stays small.
-            self._read[self._given :] = [self._trace(text)]
-            self.texts = [*self.texts[: self._given], text]
-            self.tokens = [*self.tokens[: self._given], list(text)]
-            # Last, as it makes the page draw again.
-            self.weights = b"".join(map(_packed, self._read))
-        return text
+    @checked_together("text")
+    def _can_be_read(self, text):
+        self._add(text)
+
+    @checked_together("step")
+    def _inside_the_text(self, step):
+        self._add(self.text)  # it may have come with the step, and be checked after it
+        whole_number("step", step, 0, self.shown.shape[-1] - 1)
+
+    def _add(self, text: str) -> None:
+        """Have the models read a text unless it is among `texts`."""
+        if text in self.texts:
+            return
+        if not self._models:
+            raise ValueError(f"text is {text!r}, but without a model no other text can be read")
+        # It takes the place of the last one from outside, so that the page stays small.
+        self._read = [*self._read[: self._given], self._trace(text)]
+        self.texts = [*self.texts[: self._given], text]
+        self.tokens = [*self.tokens[: self._given], list(text)]
+        # Last, as it makes the page draw again.
+        self.weights = b"".join(map(packed, self._read))
 
     @traitlets.observe("text")
     def _keep_step_inside(self, change):
@@ -195,101 +216,14 @@ class MemoryAttention(Widget):
         finally:
             self.typed = ""  # tells the page that it has its answer
 
-    @traitlets.validate("step")
-    def _validate_step(self, proposal):
-        return whole_number("step", proposal.value, 0, self.shown.shape[-1] - 1)
 
-    @traitlets.validate("layer")
-    def _validate_layer(self, proposal):
-        return whole_number("layer", proposal.value, 1, self.layers)
-
-    @traitlets.validate("head")
-    def _validate_head(self, proposal):
-        head = proposal.value
-        return None if head is None else whole_number("head", head, 1, self.heads)
-
-
-def _checked_models(model, characters, parallel) -> tuple[list[LanguageModel], Characters]:
-    if model is None:
-        if characters is not None or parallel is not None:
-            raise ValueError("model is None; give the model that characters or parallel belong to")
-        names = ("feedback-kv", "parallel")
-        characters = Characters.load(pretrained.folder(names[0]))
-        return [pretrained.load(name) for name in names], characters
-    models = [model] if parallel is None else [model, parallel]
-    for name, given in zip(("model", "parallel"), models, strict=False):
-        if not isinstance(given, LanguageModel):
-            raise ValueError(f"{name} is of type {type(given).__name__}; expected a LanguageModel")
-    if not isinstance(characters, Characters):
-        given = type(characters).__name__
-        raise ValueError(f"characters is of type {given}; expected the model's data.Characters")
-    for given in models:
-        if given.config.n_tokens != len(characters):
-            raise ValueError(
-                f"the {given.config.model} model reads {given.config.n_tokens} tokens, but there "
-                f"are {len(characters)} characters"
-            )
-    if parallel is not None:
-        if parallel.config.model != "parallel" or model.config.model == "parallel":
-            raise ValueError(
-                f"parallel is a {parallel.config.model} model beside a {model.config.model} model; "
-                "expected a parallel one beside a feedback model (for others use `attention`)"
-            )
-        sizes = [(given.config.n_layers, given.config.heads) for given in models]
-        if sizes[0] != sizes[1]:
-            raise ValueError(
-                "model and parallel have (layers, heads) {} and {}; expected the same, as they are "
-                "drawn side by side".format(*sizes)
-            )
-    return models, characters
-
-
-def _checked_maps(maps: dict) -> np.ndarray:
-    """(M, L, H, T, T): the weights of M models as the page will have them."""
-    if not maps:
-        raise ValueError("attention is empty; give at least one array of weights")
-    arrays = {name: _checked_map(values, name) for name, values in maps.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"the weights differ in shape: {shapes}; expected one (L, H, T, T)")
-    return np.round(np.stack(list(arrays.values())) * FULL) / FULL
-
-
-def _checked_map(values, name: str) -> np.ndarray:
-    if hasattr(values, "detach"):  # a tensor: on any device, with or without grad
-        values = values.detach().cpu().double()
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numbers of shape (L, H, T, T) ({error})") from error
-    if array.ndim != 4 or 0 in array.shape or array.shape[-1] != array.shape[-2]:
-        raise ValueError(f"{name} has shape {array.shape}; expected (L, H, T, T)")
-    if array.shape[-1] > LONGEST:
-        raise ValueError(f"{name} has {array.shape[-1]} steps; expected at most {LONGEST}")
-    if not (array >= 0).all():  # false for nan too
-        raise ValueError(f"{name} must hold weights that are not negative, and no nan")
-    if np.triu(array, 1).any():
-        raise ValueError(f"{name} gives weight to later steps; expected j <= t only")
-    sums = array.sum(-1)
-    wrong = sums[~np.isclose(sums, 1, atol=SUM_TOLERANCE) & (sums != 0)]
-    if wrong.size:
-        raise ValueError(f"{name} has rows that sum to neither 1 nor 0, such as {wrong[0]:g}")
-    return array.clip(max=1)
-
-
-def _checked_labels(labels, steps: int) -> list[str]:
+def _checked_labels(labels: Sequence[str] | None, steps: int) -> list[str]:
     labels = [] if labels is None else labels
-    labels = list(labels) if isinstance(labels, str) else as_list("labels", labels)
-    labels = [str(label) for label in labels]
-    if len(labels) != steps or "" in labels:
-        raise ValueError(f"labels has {len(labels)} names; expected {steps}, one for each step")
+    labels = list(labels) if isinstance(labels, str) else labels  # a token for each character
+    labels = Names.check("labels", labels, steps, "each step")
+    if "" in labels:
+        raise ValueError("labels holds an empty name; expected a token for each step")
     return labels
-
-
-def _packed(read: np.ndarray) -> bytes:
-    rows, columns = np.tril_indices(read.shape[-1])
-    lower = read[..., rows, columns]
-    return np.round(lower * FULL).astype("<u2").tobytes()
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,8 @@ numbers in the same order; every number little-endian. `live_model.engine.js` re
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,13 +49,13 @@ def pack(model: LanguageModel) -> tuple[bytes, list]:
 
 def unpack(buffer: bytes, tensors: list, config: Config) -> LanguageModel:
     """A model with the weights in the bytes; `config` gives it layer weights of its own choice."""
-    sizes = [np.prod(shape if len(shape) == 1 else shape[:-1], dtype=int) for _, shape in tensors]
+    sizes = [math.prod(shape if len(shape) == 1 else shape[:-1]) for _, shape in tensors]
     floats = torch.tensor(np.frombuffer(buffer, "<f4", sum(sizes)).astype(np.float32))
     integers = torch.tensor(np.frombuffer(buffer, np.int8, offset=4 * sum(sizes)))
     weights, taken = {}, 0
     for (name, shape), part in zip(tensors, floats.split(sizes), strict=True):
         if len(shape) > 1:
-            size = np.prod(shape, dtype=int)
+            size = math.prod(shape)
             part = part[:, None] * integers[taken : taken + size].view(len(part), -1)
             taken += size
         weights[name] = part.view(shape)

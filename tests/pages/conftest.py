@@ -18,6 +18,8 @@ from looking import (
     LAPTOP,
     PHONE,
     PROJECTOR,
+    START_ALL_AT_ONCE,
+    WITHOUT_FORMULAS,
     answer_with,
     come_to_rest,
     start_widgets,
@@ -128,9 +130,6 @@ class Visit:
         assert wrong == {"errors": [], "missing": [], "foreign": []}
 
 
-WITHOUT_FORMULAS = "window.MathJax.startup = { promise: Promise.resolve() }"
-
-
 @pytest.fixture(scope="session")
 def open_page(browser, addresses):
     """`with open_page(name) as visit:` opens a page and waits until math and widgets are drawn."""
@@ -145,10 +144,12 @@ def open_page(browser, addresses):
         instead: dict | None = None,
         first: str = "",
         formulas: bool = False,
+        scrolled: bool = False,
         **settings,
     ):
         """`instead` maps part of a URL to the script to answer, `first` is a script that runs
-        before all others, `formulas` are typeset if they matter; `settings` go to the browser."""
+        before all others, `formulas` are typeset if they matter, and where it matters that widgets
+        start as they come near the page is `scrolled`; `settings` go to the browser."""
         with browser.new_context(**settings) as context:
             visit = Visit(context.new_page())
             visit.note(is_local)
@@ -158,6 +159,8 @@ def open_page(browser, addresses):
             visit.page.add_init_script(first)
             visit.page.add_init_script(KEEP_WHAT_STARTS_WIDGETS)
             visit.page.add_init_script(CHANGE_AT_ONCE)
+            if not scrolled:
+                visit.page.add_init_script(START_ALL_AT_ONCE)
             visit.page.goto(f"{addresses[scheme]}/{name}.html")
             if settings.get("java_script_enabled", True):
                 visit.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")

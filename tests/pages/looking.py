@@ -24,6 +24,17 @@ def kinds_on(page: str) -> list[str]:
     return re.findall(r'class="feedback-widget" data-widget="(\w+)"', html_of(page))
 
 
+def lightest_page_with(kind: str) -> str:
+    pages = [page for page in PAGES if kind in kinds_on(page)]
+    return min(pages, key=lambda page: len(html_of(page)))
+
+
+def states_on(page: str) -> list[dict]:
+    """What the widgets on a page of the built book show, in order."""
+    places = html_of(page).split('class="feedback-widget" data-widget=')[1:]
+    return [json.loads(place.partition('json">')[2].partition("</script>")[0]) for place in places]
+
+
 def widgets_of(page):
     return page.locator(".feedback-widget")
 
@@ -34,16 +45,29 @@ def scrolls_sideways(page) -> bool:
     )
 
 
-# The runtime starts a page's widgets when the page is read. Its own way to do so is kept, so that
-# a test may find them as they begin without opening the page anew.
+# The runtime starts a page's widgets when the page is read, each as it comes near. Its own way to
+# do so is kept, so that a test may find them as they begin without opening the page anew; and with
+# START_ALL_AT_ONCE all of them are near.
 KEEP_WHAT_STARTS_WIDGETS = """(() => {
     const listen = document.addEventListener;
     document.addEventListener = function (event, action, ...more) {
         const from = document.currentScript?.src ?? "";
-        if (from.includes("/_static/widgets.js")) window.startWidgetsOfPage = action;
-        return listen.call(this, event, action, ...more);
+        if (!from.includes("/_static/widgets.js")) return listen.call(this, event, action, ...more);
+        window.startWidgetsOfPage = () => (window.nearby ?? ((act) => act()))(action);
+        return listen.call(this, event, startWidgetsOfPage, ...more);
     };
 })()"""
+START_ALL_AT_ONCE = """window.nearby = (act) => {
+    const Observer = window.IntersectionObserver;
+    if (!Observer) return act();
+    window.IntersectionObserver = class extends Observer {
+        constructor(action, options) {
+            super(action, { ...options, rootMargin: "1000000px" });
+        }
+    };
+    act();
+    window.IntersectionObserver = Observer;
+}"""
 
 # Puts away the widgets and what the browser keeps for the page; those that were drawn are told.
 FORGET = """() => {
@@ -58,7 +82,6 @@ FORGET = """() => {
     window.startWidgetsOfPage?.();
 }"""
 
-# A widget starts when it comes near.
 ALL_ARE_STARTED = """() => {
     const next = document.querySelector(".feedback-widget:not([data-state])");
     next?.scrollIntoView({ block: "center", behavior: "instant" });
@@ -72,7 +95,8 @@ def start_widgets(page):
 
 
 # Colours and sizes change at once instead of within a third of a second, and a sentence is spoken
-# at once instead of when it has rested: at every test.
+# at once instead of when it has rested: at every test. Who works for some milliseconds between two
+# pictures finds that they last ten times as long, so that fewer pictures are drawn.
 CHANGE_AT_ONCE = """(() => {
     addEventListener("DOMContentLoaded", () => {
         const style = document.createElement("style");
@@ -82,6 +106,11 @@ CHANGE_AT_ONCE = """(() => {
     const { setTimeout } = window;
     window.setTimeout = (action, delay, ...more) =>
         setTimeout(action, delay <= 600 && !window.unhurried ? 0 : delay, ...more);
+    const now = performance.now.bind(performance);
+    performance.now = () => {
+        const since = window.unhurried ? null : document.timeline.currentTime;
+        return since === null ? now() : since + (now() - since) / 10;
+    };
 })()"""
 
 # A page that got another width or other colours is on its way for a moment.
@@ -236,6 +265,10 @@ def beside_kernel(page, source: str, state: dict):
         }""",
         [source, state],
     )
+
+
+# In place of MathJax, where formulas do not matter.
+WITHOUT_FORMULAS = "window.MathJax.startup = { promise: Promise.resolve() }"
 
 
 def answer_with(script: str):

@@ -35,9 +35,9 @@ BLOCKS = {
 
 
 @contextmanager
-def page_where(open_page, block: str, name: str = PAGE, scheme: str = "http", viewport=LAPTOP):
+def page_where(open_page, block: str, name: str, scheme: str = "http", **settings):
     """The page from its first line on in a browser that keeps nothing."""
-    with open_page(name, scheme, first=BLOCKS[block], formulas=True, viewport=viewport) as visit:
+    with open_page(name, scheme, first=BLOCKS[block], viewport=LAPTOP, **settings) as visit:
         yield visit
         visit.assert_nothing_went_wrong()
 
@@ -81,44 +81,71 @@ def assert_wide_code_takes_the_focus(page):
     assert all(page.evaluate(focusable))
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_switch_code_and_search_work(open_page, block, scheme):
-    with page_where(open_page, block, scheme=scheme) as visit:
-        assert_the_switch_works(visit.page)
-        assert_wide_code_takes_the_focus(visit.page)
-        assert {w.get_attribute("data-state") for w in widgets_of(visit.page).all()} == {"started"}
-        visit.assert_nothing_went_wrong()
-        if scheme == "http":  # from disk no browser lets the search fetch its excerpts
-            assert_search_works(visit.page)
+@pytest.fixture(scope="module", params=BLOCKS)
+def block(request) -> str:
+    return request.param
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_the_menu_works_on_a_phone(open_page, block):
-    with page_where(open_page, block, viewport=PHONE) as visit:
-        assert_the_menu_works(visit.page)
+@pytest.fixture(scope="module", params=["http", "file"])
+def scheme(request) -> str:
+    return request.param
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_page_reports_an_error(open_page, name):
+@pytest.fixture(scope="module")
+def opened(open_page, block, scheme):
+    """The page, whose formulas look for what the browser keeps too."""
+    with page_where(open_page, block, PAGE, scheme, formulas=True) as visit:
+        yield visit
+
+
+@pytest.fixture
+def blocked(opened):
+    yield opened.page
+    opened.assert_nothing_went_wrong()
+
+
+def test_widgets_start_and_code_takes_the_focus(blocked):
+    states = [widget.get_attribute("data-state") for widget in widgets_of(blocked).all()]
+    assert set(states) == {"started"}
+    assert_wide_code_takes_the_focus(blocked)
+
+
+def test_the_switch_works(blocked):
+    assert_the_switch_works(blocked)
+
+
+def test_what_is_kept_is_there_as_long_as_the_page(blocked):
+    read = blocked.evaluate(
+        """() => [localStorage, sessionStorage].map((storage) => {
+            storage.setItem("a", 1);
+            storage.setItem("b", "two");
+            const kept = [storage.getItem("a"), storage.getItem("b"), storage.getItem("c")];
+            storage.removeItem("a");
+            kept.push(storage.getItem("a"));
+            storage.clear();
+            return [...kept, storage.getItem("b")];
+        })"""
+    )
+    assert read == [["1", "two", None, None, None]] * 2
+
+
+def test_the_menu_works_on_a_phone(blocked):
+    blocked.set_viewport_size(PHONE)
+    assert_the_menu_works(blocked)
+    blocked.keyboard.press("Escape")
+    blocked.set_viewport_size(LAPTOP)
+
+
+@pytest.mark.parametrize("scheme", ["http"], indirect=True, scope="module")
+def test_the_search_works(opened):
+    """It leads to another page. From disk no browser lets the search fetch its excerpts."""
+    assert_search_works(opened.page)
+
+
+@pytest.mark.parametrize("name", [page for page in PAGES if page != PAGE])
+def test_no_other_page_reports_an_error(open_page, name):
     with page_where(open_page, "forbidden", name):
         pass
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_what_is_kept_is_there_as_long_as_the_page(open_page, block):
-    with page_where(open_page, block) as visit:
-        read = visit.page.evaluate(
-            """() => [localStorage, sessionStorage].map((storage) => {
-                storage.setItem("a", 1);
-                storage.setItem("b", "two");
-                const kept = [storage.getItem("a"), storage.getItem("b"), storage.getItem("c")];
-                storage.removeItem("a");
-                kept.push(storage.getItem("a"));
-                storage.clear();
-                return [...kept, storage.getItem("b")];
-            })"""
-        )
-        assert read == [["1", "two", None, None, None]] * 2
 
 
 def test_a_storage_that_fills_up_later_gives_what_was_kept_last(open_page):
@@ -153,15 +180,21 @@ def test_a_choice_of_colours_is_there_again(open_page):
         visit.assert_nothing_went_wrong()
 
 
-@pytest.mark.parametrize("kept", ["", "edit", "null", "DARK"])
-def test_colours_that_something_else_kept_are_passed_over(open_page, kept):
-    """Other pages of the same server may use the same names."""
+@pytest.fixture(scope="module")
+def in_the_dark(open_page):
     with open_page(PAGE, color_scheme="dark") as visit:
-        for name in ("mode", "theme"):
-            visit.page.evaluate("([name, kept]) => localStorage.setItem(name, kept)", [name, kept])
-        visit.page.reload()
-        assert theme_of(visit.page) == "dark"
-        visit.assert_nothing_went_wrong()
+        yield visit
+
+
+@pytest.mark.parametrize("kept", ["", "edit", "null", "DARK"])
+def test_colours_that_something_else_kept_are_passed_over(in_the_dark, kept):
+    """Other pages of the same server may use the same names."""
+    page = in_the_dark.page
+    for name in ("mode", "theme"):
+        page.evaluate("([name, kept]) => localStorage.setItem(name, kept)", [name, kept])
+    page.reload()
+    assert theme_of(page) == "dark"
+    in_the_dark.assert_nothing_went_wrong()
 
 
 @pytest.fixture

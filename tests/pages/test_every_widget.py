@@ -5,6 +5,8 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
+    WITHOUT_FORMULAS,
+    answer_with,
     html_of,
     kinds_on,
     poor_contrasts,
@@ -85,6 +87,14 @@ def test_a_widget_fits_a_phone(on_a_phone):
         assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], name_of(widget)
 
 
+def test_no_field_is_so_small_that_ios_zooms_into_it(on_a_phone):
+    for widget in widgets_of(on_a_phone).all():
+        sizes = widget.locator("input, select, textarea").evaluate_all(
+            "fields => fields.map((field) => parseFloat(getComputedStyle(field).fontSize))"
+        )
+        assert all(size >= 16 for size in sizes), (name_of(widget), sizes)
+
+
 def test_its_text_stands_out_from_what_is_behind_it(in_color):
     for widget in widgets_of(in_color).all():
         widget.scroll_into_view_if_needed()
@@ -107,6 +117,7 @@ def test_nothing_moves_for_a_reader_who_asked_for_that(page):
 def test_in_print_no_widget_is_blank(browser, addresses, name, script):
     """Those that nobody scrolled to, and all where there is no JavaScript, show their sentence."""
     with browser.new_page(java_script_enabled=script) as page:
+        page.route("**/mathjax/*", answer_with(WITHOUT_FORMULAS))
         page.goto(f"{addresses['http']}/{name}.html")
         page.emulate_media(media="print")
         for widget in widgets_of(page).all():

@@ -1,20 +1,25 @@
-"""In forced colours, which a system may show for all else, what colour said is said otherwise; and
-fields are large enough for a phone not to zoom into them."""
+"""In forced colours, which a system may show for all else, what colour said is said otherwise."""
 
 import io
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE, kinds_on, widgets_of
+from looking import lightest_page_with
 from PIL import Image
 
-WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 PALETTES = ["light", "dark"]
 
 
-@pytest.fixture(scope="module")
-def in_few_colors(open_page):
-    settings = dict(viewport=LAPTOP, forced_colors="active", reduced_motion="reduce")
-    return lambda name, palette: open_page(name, color_scheme=palette, **settings)
+@pytest.fixture
+def in_few_colors(once):
+    """`in_few_colors(name, palette)` is a page as it begins, in a light or a dark palette."""
+
+    def in_few_colors(name: str, palette: str):
+        visit = once(name, "http")
+        visit.page.emulate_media(forced_colors="active", reduced_motion="reduce")
+        visit.begin_again(palette)
+        return visit.page
+
+    return in_few_colors
 
 
 def color_near_corner(part, inside: int = 4) -> tuple[int, int, int]:
@@ -31,10 +36,6 @@ def distance(color, other) -> int:
     return sum(abs(a - b) for a, b in zip(color, other, strict=True))
 
 
-def page_with(kind: str) -> str:
-    return next(page for page in PAGES if kind in kinds_on(page))
-
-
 def widget_on(page, kind: str):
     return page.locator(f".feedback-widget[data-widget={kind}]").first
 
@@ -42,72 +43,62 @@ def widget_on(page, kind: str):
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("kind", ["live_model", "layer_memory_weights"])
 def test_a_pressed_button_is_told_from_the_others(in_few_colors, kind, palette):
-    with in_few_colors(page_with(kind), palette) as visit:
-        widget = widget_on(visit.page, kind)
-        presets = [button for button in widget.locator("button[aria-pressed]").all()]
-        for chosen in presets[:2]:
-            chosen.click()
-            visit.page.mouse.move(0, 0)
-            pressed, *others = sorted(
-                presets, key=lambda button: button.get_attribute("aria-pressed") != "true"
-            )
-            color = color_near_corner(pressed)
-            assert all(distance(color, color_near_corner(other)) > 100 for other in others)
+    page = in_few_colors(lightest_page_with(kind), palette)
+    widget = widget_on(page, kind)
+    presets = [button for button in widget.locator("button[aria-pressed]").all()]
+    for chosen in presets[:2]:
+        chosen.click()
+        page.mouse.move(0, 0)
+        pressed, *others = sorted(
+            presets, key=lambda button: button.get_attribute("aria-pressed") != "true"
+        )
+        color = color_near_corner(pressed)
+        assert all(distance(color, color_near_corner(other)) > 100 for other in others)
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_shades_of_the_held_text_are_there(in_few_colors, palette):
-    with in_few_colors(page_with("live_model"), palette) as visit:
-        widget = widget_on(visit.page, "live_model")
-        widget.locator(".bar.loss .percent", has_text="nats").first.wait_for()
-        letters = widget.locator(".held span").all()
-        shares = [
-            float(letter.evaluate("(one) => parseFloat(one.style.getPropertyValue('--share'))"))
-            for letter in letters[1:]
-        ]
-        strong = color_near_corner(letters[1 + shares.index(max(shares))], inside=1)
-        weak = color_near_corner(letters[1 + shares.index(min(shares))], inside=1)
-        assert distance(strong, weak) > 60
+    page = in_few_colors(lightest_page_with("live_model"), palette)
+    widget = widget_on(page, "live_model")
+    widget.locator(".bar.loss .percent", has_text="nats").first.wait_for()
+    letters = widget.locator(".held span").all()
+    shares = [
+        float(letter.evaluate("(one) => parseFloat(one.style.getPropertyValue('--share'))"))
+        for letter in letters[1:]
+    ]
+    strong = color_near_corner(letters[1 + shares.index(max(shares))], inside=1)
+    weak = color_near_corner(letters[1 + shares.index(min(shares))], inside=1)
+    assert distance(strong, weak) > 60
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_character_that_came_next_is_told_from_the_others(in_few_colors, palette):
-    with in_few_colors(page_with("live_model"), palette) as visit:
-        widget = widget_on(visit.page, "live_model")
-        widget.get_by_label("Character to look at").press("Home")
-        drawn = widget.locator(".bar[data-drawn] .label")
-        drawn.wait_for()
-        other = widget.locator(".bar:not(.loss, [data-drawn]) .label").last
-        assert distance(color_near_corner(drawn), color_near_corner(other)) > 100
+    page = in_few_colors(lightest_page_with("live_model"), palette)
+    widget = widget_on(page, "live_model")
+    widget.get_by_label("Character to look at").press("Home")
+    drawn = widget.locator(".bar[data-drawn] .label")
+    drawn.wait_for()
+    other = widget.locator(".bar:not(.loss, [data-drawn]) .label").last
+    assert distance(color_near_corner(drawn), color_near_corner(other)) > 100
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_the_step_that_asks_is_told_from_the_others(in_few_colors, palette):
-    with in_few_colors(page_with("memory_attention"), palette) as visit:
-        tokens = widget_on(visit.page, "memory_attention").locator(".token")
-        tokens.nth(9).click()
-        visit.page.mouse.move(0, 0)
-        here, before, after = (color_near_corner(tokens.nth(step)) for step in (9, 8, 10))
-        assert distance(here, before) > 100 and distance(here, after) > 100
+    page = in_few_colors(lightest_page_with("memory_attention"), palette)
+    tokens = widget_on(page, "memory_attention").locator(".token")
+    tokens.nth(9).click()
+    page.mouse.move(0, 0)
+    here, before, after = (color_near_corner(tokens.nth(step)) for step in (9, 8, 10))
+    assert distance(here, before) > 100 and distance(here, after) > 100
 
 
 @pytest.mark.parametrize("palette", PALETTES)
 def test_pictures_suit_the_forced_background_whatever_the_page_is_set_to(in_few_colors, palette):
     """A reader's own palette is dark where the page was once set to light, or the reverse."""
     other = {"light": "dark", "dark": "light"}[palette]
-    with in_few_colors(page_with("critical_path"), palette) as visit:
-        page = visit.page
-        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", other)
-        cells = widget_on(page, "critical_path").locator(".cell.token:not(.path) rect")
-        paper = sum(picture(cells.last).getpixel((8, 8)))
-        assert paper > 600 if palette == "light" else paper < 150
-
-
-@pytest.mark.parametrize("name", WIDGET_PAGES)
-def test_no_field_is_so_small_that_ios_zooms_into_it(open_page, name):
-    with open_page(name, viewport=PHONE) as visit:
-        for widget in widgets_of(visit.page).all():
-            sizes = widget.locator("input, select, textarea").evaluate_all(
-                "fields => fields.map((field) => parseFloat(getComputedStyle(field).fontSize))"
-            )
-            assert all(size >= 16 for size in sizes), sizes
+    page = in_few_colors(lightest_page_with("critical_path"), palette)
+    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", other)
+    cells = widget_on(page, "critical_path").locator(".cell.token:not(.path) rect")
+    paper = sum(picture(cells.last).getpixel((8, 8)))
+    page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", palette)
+    assert paper > 600 if palette == "light" else paper < 150

@@ -1,6 +1,7 @@
 """The built folder can be put on any host as it is: what is in it asks nothing of a server."""
 
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -73,6 +74,7 @@ def pages_of(book) -> list[Path]:
     return [path for path in book.rglob("*.html") if "_static" not in path.parts]
 
 
+@cache
 def parsed(page: Path) -> BeautifulSoup:
     return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 

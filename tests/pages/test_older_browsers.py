@@ -3,7 +3,17 @@
 import re
 
 import pytest
-from looking import LAPTOP, PAGES, ROOT, answer_with, kinds_on, state_of, widgets_of
+from looking import (
+    LAPTOP,
+    PAGES,
+    ROOT,
+    WITHOUT_FORMULAS,
+    answer_with,
+    html_of,
+    kinds_on,
+    state_of,
+    widgets_of,
+)
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 QUESTION = ".feedback-widget[data-widget=predict_then_reveal]"
@@ -35,10 +45,7 @@ def test_each_feature_that_is_missing_is_said(open_page, name, feature):
 @pytest.mark.parametrize("name", WIDGET_PAGES)
 def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(open_page, name):
     with open_page(name, first=LACKS["every-test-of-css"], viewport=LAPTOP) as visit:
-        sentences = [
-            place.locator("p").first.text_content()
-            for place in widgets_of(page_without_script(visit)).all()
-        ]
+        sentences = visit.page.evaluate(FIRST_SENTENCES, html_of(name))
         widgets = widgets_of(visit.page).all()
         assert len(widgets) == len(sentences) > 0
         for widget, sentence in zip(widgets, sentences, strict=True):
@@ -46,12 +53,12 @@ def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(open_p
             assert widget.get_by_text(sentence, exact=True).is_visible()
 
 
-def page_without_script(visit):
-    """The page as it was written, before any widget started."""
-    html = visit.page.request.get(visit.page.url).text()
-    page = visit.page.context.new_page()
-    page.set_content(re.sub(r"(?s)<script(?! type=.application).*?</script>", "", html))
-    return page
+# Of each widget of a page as it was written, before any started.
+FIRST_SENTENCES = """(html) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const widgets = [...page.querySelectorAll(".feedback-widget")];
+    return widgets.map((widget) => widget.querySelector("p").textContent);
+}"""
 
 
 def assert_it_names_the_browsers(widget):
@@ -234,7 +241,7 @@ def test_without_javascript_the_answer_is_folded(open_page, name):
 @pytest.mark.parametrize("lost", INSTEAD)
 def test_whatever_is_lost_the_answer_is_folded(browser, addresses, lost):
     with browser.new_page() as page:
-        for part, script in INSTEAD[lost].items():
+        for part, script in {"/mathjax/": WITHOUT_FORMULAS, **INSTEAD[lost]}.items():
             page.route(f"**{part}*", answer_with(script))
         page.goto(f"{addresses['http']}/{QUESTION_PAGES[0]}.html")
         for place in page.locator(QUESTION).all():

@@ -17,7 +17,7 @@ def scheme(request):
 
 @pytest.fixture(scope="module", params=PAGES)
 def visit(request, open_page, scheme):
-    with open_page(request.param, scheme, formulas=True) as visit:
+    with open_page(request.param, scheme, formulas=True, scrolled=True) as visit:
         yield visit
 
 

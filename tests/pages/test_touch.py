@@ -1,11 +1,28 @@
 """What moves a control on purpose, and what scrolls the page and leaves every control as it is."""
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE, kinds_on, widgets_of
+from looking import LAPTOP, PAGES, PHONE, html_of, kinds_on, states_on, widgets_of
 
-# A page for each kind of widget.
-KINDS = {kind: page for page in reversed(PAGES) for kind in kinds_on(page)}
-WIDGET_PAGES = sorted(set(KINDS.values()))
+
+def form_of(kind: str, state: dict) -> tuple:
+    """Widgets of one form have the same controls: questions ask for a choice, a number or a place
+    on a slider, and some layer weights are replayed."""
+    traits = ("choices", "high", "history")
+    return (kind, *(bool(state.get(trait)) for trait in traits))
+
+
+def one_of_each_form() -> dict[str, list[int]]:
+    """On which pages widgets of each form stand, light pages first, and as which of the page."""
+    found, forms = {}, set()
+    for page in sorted(PAGES, key=lambda page: len(html_of(page))):
+        for index, form in enumerate(map(form_of, kinds_on(page), states_on(page))):
+            if form not in forms:
+                found.setdefault(page, []).append(index)
+            forms.add(form)
+    return found
+
+
+WIDGETS = one_of_each_form()
 WEIGHTS = "notebooks/04-feedback-memory"
 ATTENTION = "notebooks/05-shared-keys-values"
 
@@ -71,12 +88,12 @@ def one_of_each(widget, selectors: list[str]) -> list:
     return [parts.last for parts in found if parts.count()]
 
 
-@pytest.mark.parametrize("name", WIDGET_PAGES)
+@pytest.mark.parametrize("name", WIDGETS)
 def test_a_finger_that_scrolls_the_page_changes_nothing(on_a_phone, name):
     with on_a_phone(name) as visit:
         page, hand = visit.page, Hand(visit.page)
         page.wait_for_function("!document.querySelector('[aria-busy=true]')")
-        for widget in widgets_of(page).all():
+        for widget in map(widgets_of(page).nth, WIDGETS[name]):
             for part in one_of_each(widget, ["button", *FIELDS, *PICTURES]):
                 for right, down, steps in [(0, -250, 2), (60, 250, 4)]:  # a flick, a slanting swipe
                     start, before, top = place(part), widget.evaluate(STATE), scrolled(page)
@@ -136,12 +153,12 @@ def test_a_slider_that_a_finger_scrolled_past_is_no_guess(on_a_phone):
         question.locator("[aria-live]", has_text="Move the slider first.").wait_for()
 
 
-@pytest.mark.parametrize("name", WIDGET_PAGES)
+@pytest.mark.parametrize("name", WIDGETS)
 def test_the_wheel_scrolls_the_page_over_every_field(open_page, name):
     with open_page(name, viewport=LAPTOP) as visit:
         page = visit.page
         page.wait_for_function("!document.querySelector('[aria-busy=true]')")
-        for widget in widgets_of(page).all():
+        for widget in map(widgets_of(page).nth, WIDGETS[name]):
             for field in one_of_each(widget, FIELDS):
                 field.evaluate(CENTER)
                 field.focus()

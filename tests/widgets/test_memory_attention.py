@@ -8,7 +8,7 @@ import torch
 
 from feedback import Config, LanguageModel, data, pretrained
 from feedback.widgets import MemoryAttention
-from feedback.widgets.memory_attention import FULL, LONGEST
+from feedback.widgets.memory_attention_weights import FULL, LONGEST
 
 TEXT = "To be, or not: so be it."
 CHARACTERS = data.Characters("abc \n")
@@ -146,52 +146,59 @@ TWO = torch.eye(2).expand(1, 1, 2, 2)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"texts": ["a", ""]}, "a text has 0 characters; expected 1 to 256"),
-        ({"texts": "a" * 257}, "a text has 257 characters"),
+        ({"texts": ["a", ""]}, "a text has 0 characters; it must have at least 1"),
+        ({"texts": "a" * 257}, "a text has 257 characters; it must have 1 to 256"),
         ({"texts": []}, "texts is empty"),
-        ({"texts": [1]}, "a text is of type int; expected a string"),
+        ({"texts": [1]}, "a text is 1; it must be a text"),
         ({"texts": "xyz"}, "'x' .* is not among the 5 characters"),
-        ({"model": 3}, "model is of type int; expected a LanguageModel"),
-        ({"characters": "abc"}, "characters is of type str; expected the model's data.Characters"),
+        ({"model": 3}, "model is of type int; it must be a feedback"),
+        ({"characters": "abc"}, "characters is of type str; it must be a feedback.data"),
         ({"model": small(n_tokens=9)}, "reads 9 tokens, but there are 5 characters"),
         ({"parallel": small()}, "parallel is a feedback-kv model beside a feedback-kv model"),
         ({"parallel": small("parallel", n_layers=1)}, r"\(2, 2\) and \(1, 2\); expected the same"),
         ({"model": None}, "model is None"),
         ({"attention": TWO}, "give either models and texts, or attention and labels"),
-        ({"step": 3}, "step is 3; expected a whole number from 0 to 2"),
-        ({"layer": 0}, "layer is 0; expected a whole number from 1 to 2"),
-        ({"head": 3}, "head is 3; expected a whole number from 1 to 2"),
+        ({"step": 3}, "step is 3; it must be in 0..2"),
+        ({"layer": 0}, "layer is 0; it must be in 1..2"),
+        ({"head": 3}, "head is 3; it must be in 1..2"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
     good = {"model": small(), "texts": "abc", "characters": CHARACTERS}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         MemoryAttention(**{**good, **arguments})
 
 
 @pytest.mark.parametrize(
     ("attention", "message"),
     [
-        (TWO[0], r"attention has shape \(1, 2, 2\); expected \(L, H, T, T\)"),
-        ([[[["a"]]]], "attention must be numbers"),
-        (-TWO, "not negative"),
-        (TWO * float("nan"), "no nan"),
+        (TWO[0], r"attention has shape \(1, 2, 2\); it must have \(L, H, T, T\)"),
+        ([[[["a"]]]], "it must be numbers of shape"),
+        (-TWO, "attention holds -1; its weights must not be negative"),
+        (TWO * float("nan"), "attention holds nan or infinity"),
         (TWO.flip(-1), "gives weight to later steps"),
         (TWO * 0.5, "sum to neither 1 nor 0, such as 0.5"),
         ([[[[1, 0], [0.2, 0.3]]]], "sum to neither 1 nor 0, such as 0.5"),
         ({"a": TWO, "b": TWO[..., :1, :1]}, "differ in shape"),
         ({}, "attention is empty"),
-        (torch.eye(257).expand(1, 1, 257, 257), "257 steps; expected at most 256"),
+        (torch.eye(257).expand(1, 1, 257, 257), "257 steps; it must have 256 at most"),
     ],
 )
 def test_wrong_weights_are_named(attention, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         MemoryAttention(attention=attention, labels="ab")
 
 
-@pytest.mark.parametrize("labels", [None, "abc", ["a", ""]])
-def test_wrong_labels_are_named(labels):
-    with pytest.raises(ValueError, match="expected 2, one for each step"):
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "labels has length 0; it must have 2, one for each step"),
+        ("abc", "labels has length 3; it must have 2, one for each step"),
+        (["a", ""], "labels holds an empty name; expected a token for each step"),
+    ],
+)
+def test_wrong_labels_are_named(labels, message):
+    with pytest.raises(ValueError, match=message):
         MemoryAttention(attention=TWO, labels=labels)
 
 
@@ -200,7 +207,7 @@ def test_a_wrong_value_set_later_changes_nothing():
     wrong = {"text": ["a c"], "step": [2, "x", None, 0.5], "layer": [2, True, None], "head": [2]}
     for name, values in wrong.items():
         for value in values:
-            with pytest.raises(ValueError, match=f"{name} is"):
+            with pytest.raises((TypeError, ValueError), match=f"{name} is"):
                 setattr(widget, name, value)
     assert (widget.text, widget.step, widget.layer, widget.head) == ("a b", 1, 1, None)
 
@@ -215,3 +222,18 @@ def test_what_a_page_sends_is_taken_as_a_whole():
     assert (widget.text, widget.step) == ("c c", 2)
     widget.set_state({"typed": "x"})
     assert widget.problem and widget.text == "c c"
+
+
+@pytest.mark.parametrize("order", [("text", "step"), ("step", "text")])
+def test_a_text_that_came_with_a_wrong_step_is_as_if_it_had_never_been_read(order):
+    widget = MemoryAttention(small(), "abc", CHARACTERS)
+    widget.text = "a\nb"
+    before, weights, shown = widget.sentence, widget.weights, widget.shown
+    message = {"text": "cab cab", "step": 7}
+    with pytest.raises(ValueError, match="step is 7; it must be in 0..6"):
+        widget.set_state({name: message[name] for name in order})
+    assert (widget.texts, widget.text) == (["abc", "a\nb"], "a\nb")
+    assert (widget.sentence, widget.weights) == (before, weights)
+    assert np.array_equal(widget.shown, shown)
+    widget.set_state({name: {**message, "step": 6}[name] for name in order})
+    assert (widget.texts, widget.text, widget.step) == (["abc", "cab cab"], "cab cab", 6)

@@ -6,6 +6,7 @@ import anywidget
 import numpy as np
 import pytest
 import torch
+import traitlets
 
 from feedback.widgets import PredictThenReveal
 
@@ -39,33 +40,36 @@ def test_its_text_gives_question_answer_and_explanation(truth, more, text):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (NUMBER | {"question": " "}, "question must be a text"),
-        (NUMBER | {"explanation": None}, "explanation must be a text"),
-        (NUMBER | {"truth": "12"}, "truth must be a finite number, not '12'"),
-        (NUMBER | {"truth": float("nan")}, "truth must be a finite number"),
-        (NUMBER | {"truth": torch.ones(2)}, "truth must be one number"),
+        (NUMBER | {"question": " "}, "question is ' '; it must be a text that says something"),
+        (NUMBER | {"explanation": None}, "explanation is None; it must be a text"),
+        (NUMBER | {"truth": "12"}, "truth is '12'; it must be a finite number"),
+        (NUMBER | {"truth": float("nan")}, "truth is nan; it must be a finite number"),
+        (
+            NUMBER | {"truth": torch.ones(2)},
+            r"truth is tensor\(\[1., 1.\]\); it must be a finite number",
+        ),
         (NUMBER | {"low": 0}, "a slider needs both low and high"),
         (NUMBER | {"step": 1}, "step belongs to a slider"),
         (NUMBER | {"low": 5, "high": 5}, "low must be less than high"),
-        (NUMBER | {"low": 0, "high": 10}, "truth is 12, outside 0 to 10"),
+        (NUMBER | {"low": 0, "high": 10}, "truth is 12; it must lie in 0 to 10"),
         (NUMBER | {"low": 0, "high": 20, "step": 0}, "step must be positive"),
-        (NUMBER | {"tolerance": -1}, "tolerance must not be negative"),
+        (NUMBER | {"tolerance": -1}, "tolerance is -1; it must be a finite number of at least 0"),
         (NUMBER | {"tolerance": 1, "factor": 2}, "a tolerance or a factor, not both"),
         (NUMBER | {"factor": 1}, "factor must be above 1"),
         (NUMBER | {"factor": 2, "truth": 0}, "truth and low must be above 0"),
         (NUMBER | {"factor": 2, "low": 0, "high": 20}, "truth and low must be above 0"),
         (NUMBER | {"factor": 2, "low": 1, "high": 20, "step": 1}, "leave step out"),
-        (CHOICE | {"truth": "up"}, "truth is 'up'; expected one of the choices"),
+        (CHOICE | {"truth": "up"}, "truth is 'up'; choose one of 'left', 'right'"),
         (CHOICE | {"choices": ["left"]}, "two or more, all different"),
         (CHOICE | {"choices": ["left", "left"]}, "two or more, all different"),
-        (CHOICE | {"choices": "left"}, "choices is 'left'; expected a sequence"),
-        (CHOICE | {"choices": 5}, "choices is 5; expected a sequence"),
-        (CHOICE | {"choices": [1, 2]}, "choices must be a sequence of texts"),
+        (CHOICE | {"choices": "left"}, "choices is 'left'; it must be a sequence"),
+        (CHOICE | {"choices": 5}, "choices is 5; it must be a sequence"),
+        (CHOICE | {"choices": [1, 2]}, "one of choices is 1; it must be a text"),
         (CHOICE | {"unit": "m"}, "choices need no unit"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         PredictThenReveal(**arguments)
 
 
@@ -81,8 +85,27 @@ def test_the_truth_is_revealed_only_to_those_who_guessed():
 
 def test_a_guess_is_a_number_or_one_of_the_choices():
     for arguments, wrong in ((NUMBER, "left"), (CHOICE, "up"), (CHOICE, 1)):
-        with pytest.raises(ValueError, match="guess"):
+        with pytest.raises((TypeError, ValueError), match="guess"):
             PredictThenReveal(**arguments).guess = wrong
+
+
+def test_a_guess_and_the_wish_to_see_may_come_in_one_message_in_either_order():
+    for message in ({"guess": 7, "revealed": True}, {"revealed": True, "guess": 7}):
+        widget = PredictThenReveal(**NUMBER)
+        widget.set_state(message)
+        assert (widget.guess, widget.revealed) == (7, True)
+    widget = PredictThenReveal(**NUMBER)
+    with pytest.raises(ValueError, match="set a guess before"):
+        widget.set_state({"revealed": True})
+    assert not widget.revealed
+
+
+def test_what_a_question_was_made_of_stays():
+    widget = PredictThenReveal(**CHOICE)
+    for name in ("question", "truth", "explanation", "choices", "tolerance"):
+        with pytest.raises(traitlets.TraitError, match="read-only"):
+            setattr(widget, name, "right")
+    assert widget.truth == "left"
 
 
 def test_beside_a_kernel_guess_and_answer_are_synced():

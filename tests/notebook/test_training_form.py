@@ -13,7 +13,7 @@ import pytest
 
 from feedback.notebook.training_form import KEPT, choose_and_train
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CHOICES = {"model": ["parallel", "feedback"], "n_layers": [1, 2], "steps": [5, 40]}
 FIRST = {"model": "feedback", "n_layers": 2, "steps": 5}
 
