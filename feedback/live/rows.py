@@ -29,12 +29,18 @@ def train_rows(model: LanguageModel, task: Task, settings: Settings) -> None:
     Args:
         model: changed in place; with (B, T) tokens as input and (B, T, V) logits as output.
         task: labels every position.
-        settings: `start_length`, `lengthen_below` and `lengthen_every` are given; `warm_up`,
-            `weight_decay` and what concerns evaluations and checkpoints is not used.
+        settings: `warm_up`, `weight_decay` and what is about evaluations and checkpoints is not
+            used.
+
+    Raises:
+        ValueError: the settings have no `start_length`, or no `lengthen_every`.
     """
+    length, every = settings.start_length, settings.lengthen_every
+    if length is None or every is None:
+        raise ValueError("rows that grow need start_length, lengthen_below and lengthen_every")
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate)
-    generator, every = torch.Generator().manual_seed(settings.seed), settings.lengthen_every
-    length, losses, means, start = settings.start_length, [], [], time.perf_counter()
+    generator, start = torch.Generator().manual_seed(settings.seed), time.perf_counter()
+    losses, means = [], []
     for step in range(1, settings.steps + 1):
         inputs, labels = task.batch(settings.batch_size, length, generator)  # (B, T)
         loss = F.cross_entropy(model(inputs).flatten(0, 1), labels.flatten())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from feedback.config import Config
 from feedback.live.attempts import LiveResult, Starts, Tracking, WarmStart
 from feedback.training import Settings
 
-SIZES = dict(d_model=64, heads=4, n_layers=2, d_ff=256)
-SMALL = dict(d_model=32, heads=2, n_layers=2, d_ff=64)
+SIZES: dict[str, Any] = dict(d_model=64, heads=4, n_layers=2, d_ff=256)
+SMALL: dict[str, Any] = dict(d_model=32, heads=2, n_layers=2, d_ff=64)
 PARITY = Tracking(
     name="parity",
     where="chapter 3, and the test of the effect",

@@ -137,8 +137,7 @@ def train(
                 loss = update(replica, optimizer, inputs, labels, settings.clip)
             check_update(step, loss, model)
             state.count(loss, inputs.numel())
-            if settings.lengthen_every is not None:
-                check_length(state, loss, settings)
+            lengthen_or_shorten(state, loss, settings)
 
             evaluate_here = step % settings.evaluate_every == 0 or step == settings.steps
             save_here = step % settings.checkpoint_every == 0 or step == settings.steps
@@ -152,8 +151,7 @@ def train(
                 if writer:
                     evaluate_and_record(state, mean_loss, model, held_out, source, folder)
                     progress.show(step, latest_values(state.log, settings), keep=True)
-                if settings.lengthen_below is not None and settings.lengthen_every is None:
-                    lengthen_if_easy(state, mean_loss, settings)
+                lengthen_at_evaluation(state, mean_loss, settings)
             elif writer:
                 progress.show(step, latest_values(state.log, settings) | {"training": loss})
             if save_here and writer:
@@ -236,7 +234,7 @@ def evaluate_and_record(
     loss, accuracy = evaluate(model, held_out)
     if not math.isfinite(loss):
         raise diverged(f"the validation loss of step {state.step} is {loss}")
-    line = {"step": state.step, "tokens": state.tokens, "length": state.length}
+    line: dict[str, object] = {"step": state.step, "tokens": state.tokens, "length": state.length}
     line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
     if isinstance(source, Task):
         line["baseline"] = baseline_accuracy(source, held_out)
@@ -280,17 +278,21 @@ def replace_lost_best(folder: RunFolder, model: LanguageModel, state: TrainingSt
 # The length of the next windows, where it follows the loss
 
 
-def check_length(state: TrainingState, loss: float, settings: Settings) -> None:
+def lengthen_or_shorten(state: TrainingState, loss: float, settings: Settings) -> None:
     """Every `lengthen_every` steps, choose the length by the mean loss since the last check."""
+    every = settings.lengthen_every
+    if every is None:  # then evaluations are the checks
+        return
     state.recent += loss
-    if state.step % settings.lengthen_every == 0:
-        mean, state.recent = state.recent / settings.lengthen_every, 0.0
+    if state.step % every == 0:
+        mean, state.recent = state.recent / every, 0.0
         if state.untrained is None:
             state.untrained = mean
         state.length = length_after(state.length, mean, state.untrained, settings)
 
 
-def lengthen_if_easy(state: TrainingState, mean_loss: float, settings: Settings) -> None:
-    """At an evaluation, double the length if the mean training loss is low enough."""
-    if mean_loss < settings.lengthen_below:
+def lengthen_at_evaluation(state: TrainingState, mean_loss: float, settings: Settings) -> None:
+    """Where evaluations are the checks, double the length if the training loss is low enough."""
+    below = settings.lengthen_below
+    if below is not None and settings.lengthen_every is None and mean_loss < below:
         state.length = min(2 * state.length, settings.sequence_length)

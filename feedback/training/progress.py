@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from importlib import import_module
+from typing import TextIO, cast
 
 CAPTURING = "labml.internal.app.logs"  # the module that replaces `write` of the streams
 IMPORTING = threading.Lock()
@@ -124,7 +125,8 @@ def import_logger():
 
     with IMPORTING:  # two threads would put back each other's streams
         if CAPTURING not in sys.modules:
-            with redirect_stdout(Substitute(sys.stdout)), redirect_stderr(Substitute(sys.stderr)):
+            out, err = (cast(TextIO, Substitute(stream)) for stream in (sys.stdout, sys.stderr))
+            with redirect_stdout(out), redirect_stderr(err):
                 import_module(CAPTURING)
     return logger
 
@@ -132,7 +134,7 @@ def import_logger():
 class Substitute:
     """Passes everything on to a stream; its own attributes can be replaced, the stream's stay."""
 
-    def __init__(self, stream: object):
+    def __init__(self, stream: TextIO | None):
         self.stream = io.StringIO() if stream is None else stream
 
     def write(self, text: str) -> int | None:

@@ -124,6 +124,8 @@ def length_after(length: int, loss: float, untrained: float, settings: Settings)
         loss: the mean training loss since the last check, in nats a label.
         untrained: the mean up to the first check, when the model has learned next to nothing.
     """
+    if settings.lengthen_below is None or settings.start_length is None:
+        return length  # lengths do not follow the loss
     if loss < settings.lengthen_below:
         return min(2 * length, settings.sequence_length)
     if loss > COLLAPSED * untrained:

@@ -29,3 +29,9 @@ def test_training_stops_with_the_weights_whose_loss_was_low(capsys):
     assert accuracy(model, TASKS["parity"], 2).tolist() == [1, 1]
     step, loss = re.findall(r"step (\d+): loss ([\d.]+) on 2", capsys.readouterr().out)[-1]
     assert int(step) < 200 and float(loss) < SOLVED
+
+
+def test_rows_that_do_not_grow_are_refused_before_any_work():
+    settings = replace(PARITY.settings, start_length=None, lengthen_below=None, lengthen_every=None)
+    with pytest.raises(ValueError, match="need start_length, lengthen_below and lengthen_every"):
+        train_rows(None, TASKS["parity"], settings)
