@@ -65,19 +65,19 @@ def train(name: str) -> None:
 def pack(name: str) -> None:
     """Store the best model of a run in float16, and beside it how it was trained."""
     run, folder = RUNS / name, FOLDER / name
-    asked = json.loads((run / RUN).read_bytes())
+    request = json.loads((run / RUN).read_bytes())
     log = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
     times = json.loads((run / TIMES).read_text().splitlines()[-1])
     LanguageModel.load(run / BEST).half().save(folder)
-    model, length = LanguageModel.load(folder).float(), asked["settings"]["sequence_length"]
-    if "text" in asked["source"]:
+    model, length = LanguageModel.load(folder).float(), request["settings"]["sequence_length"]
+    if "text" in request["source"]:
         Characters.load(run / BEST).save(folder)
-    held_out = source(asked["source"].get("task", "text"), length).held_out(length)
+    held_out = source(request["source"].get("task", "text"), length).held_out(length)
     loss, accuracy = evaluate(model, held_out)
     card = {
         "command": command(name),
         "machine": describe_machine() | {"threads": 1},
-        "run": asked,
+        "run": request,
         "seconds": times["seconds"],
         "processor_seconds": times["processor_seconds"],
         "weights": sum(p.numel() for p in model.parameters()),

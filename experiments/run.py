@@ -1,6 +1,6 @@
 """Carry out experiments and record them: `make results`, or `make results ONLY=tracking-s3`.
 
-Every training run has a folder of its own under _build/runs, named after what was asked of it. A
+Every training run has a folder of its own under _build/runs, named after all its settings. A
 command that was stopped goes on from there; a run that two experiments need is trained once.
 
 A run uses one thread, and as many runs go on at once as there are cores: on small models two
@@ -33,10 +33,11 @@ from feedback.language_model import LanguageModel, evaluating
 from feedback.machine import describe_machine
 from feedback.tasks import TASKS
 from feedback.training import Settings, train
-from feedback.training.run_folder import BEST, LAST, LOG, STATE, TIMES
+from feedback.training.checkpoints import STATE
+from feedback.training.run_folder import BEST, LAST, LOG, TIMES
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = Path("_build") / "runs"  # relative, so that what is asked says nothing of this machine
+RUNS = Path("_build") / "runs"  # relative, so that run.json says nothing of this machine
 RESULTS = ROOT / "feedback" / "results"
 TIMINGS = {
     "timing": (
@@ -63,8 +64,8 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        asked = json.dumps(asdict(self), sort_keys=True)
-        return RUNS / hashlib.sha256(asked.encode()).hexdigest()[:16]
+        request = json.dumps(asdict(self), sort_keys=True)
+        return RUNS / hashlib.sha256(request.encode()).hexdigest()[:16]
 
 
 def carry_out(run: Run) -> None:

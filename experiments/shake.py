@@ -3,8 +3,8 @@
 Every live result of `feedback.live` is tried with seed after seed in each combination of threads
 and instruction sets that this processor has. A trial has at least 40 attempts, and another one when
 the last has failed, because a chapter relies on the attempt after a failure. Each attempt is
-recorded when it is done, so a command that was stopped goes on. Trials under settings that are no
-longer asked for are dropped.
+recorded when it is done, so a command that was stopped goes on. Trials with settings that the
+table of live results no longer has are dropped.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from threading import Lock
 
 import torch
 
-from feedback import data, live
-from feedback.files import write_atomically
+from feedback import data
+from feedback.live import ALL, read_trials, summary, write_trials
 from feedback.machine import describe_machine
 
 THREADS = (1, 2)
-LEAST = 40  # attempts in each combination
+MIN_ATTEMPTS = 40  # in each combination
 # What caps torch's own kernels, and with them oneDNN's, from the oldest on.
 CAPS = {
     "DEFAULT": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
@@ -47,36 +47,31 @@ class Record:
     """The trials of `feedback.live`, written after every attempt."""
 
     def __init__(self) -> None:
-        self.trials, self.lock = live.trials(), Lock()
+        self.trials, self.lock = read_trials(), Lock()
 
     def trial(self, name: str, threads: int, instructions: str) -> dict:
-        """That of a combination; a new one if there is none."""
-        asked = {"name": name, "threads": threads, "instructions": instructions}
+        """The trial of a combination; a new one, without attempts, if there is none."""
+        combination = {"name": name, "threads": threads, "instructions": instructions}
         with self.lock:
             for trial in self.trials:
-                if asked.items() <= trial.items():
+                if combination.items() <= trial.items():
                     return trial
-            trial = asked | {"settings": live.ALL[name].digest(), "machine": None, "attempts": []}
+            trial = combination | {"settings": ALL[name].digest(), "machine": None, "attempts": []}
             self.trials.append(trial)
             return trial
 
     def add(self, trial: dict, machine: dict, attempt: dict) -> None:
+        """Add an attempt to a trial, and write all trials that have one."""
         with self.lock:
             trial["machine"] = machine
             trial["attempts"].append(attempt)
-            begun = sorted((trial for trial in self.trials if trial["attempts"]), key=order)
-            content = {"command": "make shake", "trials": begun}
-            write_atomically(live.RECORD, (json.dumps(content) + "\n").encode())
-
-
-def order(trial: dict) -> tuple:
-    """Results as chapters have them, then threads and instructions."""
-    return list(live.ALL).index(trial["name"]), trial["threads"], trial["instructions"]
+            write_trials([trial for trial in self.trials if trial["attempts"]])
 
 
 def finished(trial: dict) -> bool:
+    """Whether a trial has attempts enough, and no failure without an attempt after it."""
     attempts = trial["attempts"]
-    return len(attempts) >= LEAST and attempts[-1]["held"]
+    return len(attempts) >= MIN_ATTEMPTS and attempts[-1]["held"]
 
 
 def carry_on(record: Record, trial: dict) -> None:
@@ -106,16 +101,16 @@ def work(trial: dict) -> None:
     torch.set_num_threads(trial["threads"])
     machine = describe_machine()
     assert machine["instructions"].startswith(trial["instructions"]), machine
-    tried = live.ALL[trial["name"]]
+    result = ALL[trial["name"]]
     while not finished(trial):
         seed, start = len(trial["attempts"]), time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
-            _, measured = tried.attempt(seed)
+            _, measured = result.attempt(seed)
         trial["attempts"].append(
             {
                 "seed": seed,
                 "measured": round(measured, 4),
-                "held": measured > tried.least,
+                "held": measured > result.threshold,
                 "seconds": round(time.perf_counter() - start, 2),
             }
         )
@@ -124,28 +119,28 @@ def work(trial: dict) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("only", nargs="*", metavar="NAME", help=f"among: {', '.join(live.ALL)}")
+    parser.add_argument("only", nargs="*", metavar="NAME", help=f"among: {', '.join(ALL)}")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(json.loads(options.worker))
         return
-    if unknown := sorted({*options.only} - {*live.ALL}):
-        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(live.ALL)}")
-    names = options.only or list(live.ALL)
-    if any(live.ALL[name].task == "text" for name in names):
+    if unknown := sorted({*options.only} - {*ALL}):
+        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(ALL)}")
+    names = options.only or list(ALL)
+    if any(ALL[name].task == "text" for name in names):
         corpus = data.tiny_shakespeare()  # which is that text, or says that it is not
         if corpus.source.startswith("NOT"):
             parser.error(corpus.source)
     record = Record()
-    trials = [record.trial(*asked) for asked in product(names, THREADS, instruction_sets())]
+    trials = [record.trial(*one) for one in product(names, THREADS, instruction_sets())]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done in [pool.submit(carry_on, record, trial) for trial in trials]:
             done.result()
-    for row in live.summary():
+    for row in summary():
         print(
-            f"{row['name']:16s} worst {row['worst']}: at least {row['least']:.3f}, so that all "
-            f"{row['attempts']} attempts fail in at most {row['failing']:.5f} of runs"
+            f"{row['name']:16s} worst {row['worst']}: at least {row['lower_bound']:.3f}, so that "
+            f"all {row['attempts']} attempts fail in at most {row['failing']:.5f} of runs"
         )
 
 

@@ -18,7 +18,6 @@ What stands around them:
     interop.py         weights of other implementations
     timing.py          chapter 9: honest timing; machine.py says on what
     intervals.py       chapter 11: how sure a mean or a share is
-    live.py            results that chapters make anew, and how often they come out
     plots.py           figures in one style
     __main__.py        the command line, `python -m feedback`
 
@@ -30,6 +29,7 @@ And the rooms, each with a map of its own:
     widgets/     pictures that can be touched, each in Python, JavaScript and CSS
     pretrained/  trained models, each with the command that trained it
     results/     recorded experiments, with every number
+    live/        results that chapters make anew, and how often they come out
 
 What may be changed alone: what is in `fast/`, as long as outputs and gradients stay those of the
 path "loop"; what is in `training/`, as long as a run that was stopped ends as one that was not; any

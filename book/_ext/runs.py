@@ -109,7 +109,7 @@ def live_results(app, page: str) -> list[nodes.Node]:
                 f"{result['held']} of {result['done']}",
                 result["worst"],
                 # Rounded to the safe side: these are bounds.
-                f"{math.floor(1e3 * result['least']) / 1e3:.3f}",
+                f"{math.floor(1e3 * result['lower_bound']) / 1e3:.3f}",
                 str(result["attempts"]),
                 f"{math.ceil(1e5 * result['failing']) / 1e5:.5f}",
             ]

@@ -1,12 +1,21 @@
-"""Training: settings, one update, the loop, the run's folder.
+"""Training: how a model learns, and how a run survives being stopped.
 
-settings.py    `Settings`, and what follows from them: learning rate and length of a step
-update.py      one update of the weights; loss, accuracy, and what a rule without a state gets right
-loop.py        `train`: from the first batch to the last checkpoint
-run_folder.py  what a run leaves behind, and how it goes on after a stop
-warm_start.py  begin with the weights of a parallel model
-progress.py    the line on the screen, through labml
-processes.py   several processes, each with its share of a batch
+Read `loop.py` first: the whole of a run is its function `train`, from top to bottom. Each of the
+other files is one thing that the loop uses:
+
+    settings.py      `Settings`, and what follows from them at a step: learning rate and length
+    update.py        one update of the weights; evaluation: loss, accuracy, accuracy of a baseline
+    state.py         `TrainingState`, what a run knows beside weights, optimizer and generator
+    divergence.py    what ends a run whose numbers are no longer finite, before they are saved
+    clock.py         the seconds that training takes, evaluations and checkpoints left out
+    run_folder.py    the folder of a run: who may write into it, and what lies there
+    checkpoints.py   one checkpoint: written whole, checked, and restored
+    warm_start.py    a feedback model that begins with the weights of a parallel one
+    progress.py      the line on the screen, through labml
+    processes.py     a group of processes, each with its share of a batch
+
+The files of a run's folder may be read by others, and folders of earlier versions are resumed from:
+their names and contents stay as they are. Everything else may change without anyone noticing.
 """
 
 from feedback.training.loop import train

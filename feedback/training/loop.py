@@ -1,4 +1,7 @@
-"""Training: the loop, learning rate and sequence lengths, evaluation, going on after a stop.
+"""Training from the first batch to the last checkpoint: `train` reads from top to bottom.
+
+The functions around it, in the order in which it calls them: what is checked before any work, what
+is printed at the start, one update's checks, the evaluation, and the length of the next windows.
 
 Every random number of a run comes from one generator whose state is in the checkpoint, and the log
 holds no clock times: those have a file of their own. A run that is killed and started again ends
@@ -11,22 +14,25 @@ Built in chapter 8. Shapes: B batch, T tokens.
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from feedback.config import Config
-from feedback.data import Characters, Text
-from feedback.language_model import LanguageModel, evaluating
+from feedback.data import Text
+from feedback.language_model import LanguageModel
 from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
+from feedback.training.clock import Clock
+from feedback.training.divergence import check_finite, check_update, diverged, explaining_overflow
 from feedback.training.processes import rank_and_world_size
-from feedback.training.progress import Progress, say
-from feedback.training.run_folder import BEST, RunFolder, RunState, finite
+from feedback.training.progress import Progress, print_line
+from feedback.training.run_folder import BEST, RunFolder
 from feedback.training.settings import (
     Settings,
     learning_rate,
@@ -34,10 +40,21 @@ from feedback.training.settings import (
     length_at,
     tokens_to_come,
 )
-from feedback.training.update import adamw, baseline, evaluate, update
-from feedback.training.warm_start import from_parallel
+from feedback.training.state import TrainingState
+from feedback.training.update import adamw, baseline_accuracy, evaluate, update
+from feedback.training.warm_start import warm_start
+
+Batches = list[tuple[Tensor, Tensor]]  # inputs and labels, (B, T) int64 each
 
 
+@contextmanager
+def independent_of_the_caller() -> Iterator[None]:
+    """Gradients on, and random numbers of its own, whatever the caller has chosen for itself."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():
+        yield
+
+
+@independent_of_the_caller()
 def train(
     config: Config,
     settings: Settings,
@@ -47,271 +64,235 @@ def train(
 ) -> list[dict]:
     """Train a model, leaving a folder as `feedback.training.run_folder` describes it.
 
-    Ask the same again to go on with a run that was stopped. Under an initialised process group
-    every process calls this, and the first one writes.
+    Call it with the same arguments again to go on with a run that was stopped. In a group of
+    processes each one calls it; the first one evaluates, prints and writes.
 
     Args:
         config: of the model; `n_tokens` becomes that of the source.
+        settings: how to train it.
         source: where batches come from; see `feedback.data.Text` and `feedback.tasks`.
         out: the run's folder; made if need be.
-        parallel: folder of a saved parallel model to start from; see `warm_start.py`.
+        parallel: folder of a saved parallel model to begin with; see `warm_start.py`.
 
     Returns:
-        The log, a dict for the start and for each evaluation.
+        The log, a dict for the start and for each evaluation: `step`, `tokens` trained on, `length`
+        of the windows, `training_loss` (the mean since the line before, None at the start) and
+        `validation_loss` in nats a label, `accuracy`; for a task its `baseline`, for a feedback
+        model its `layer_weights`. It is complete in the first process only.
 
     Raises:
-        ValueError, OSError: what does not fit, before any work; a folder that is not this run's, or
-            in use; a loss, or weights, that are not finite, before they are saved; a checkpoint
-            that cannot be written, the one before intact.
+        ValueError, OSError: before any work, where something does not fit, or the folder holds
+            something else or is in use; later, where a loss or weights are not finite, before they
+            are saved, or where a checkpoint cannot be written. What was saved before is intact.
     """
-    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():
-        training = Training(config, settings, source, Path(out), parallel)
-        try:
-            return training.run()
-        finally:
-            training.folder.release()
+    rank, processes = rank_and_world_size()
+    writer = rank == 0  # the one process that evaluates, prints and writes
+    held_out = list(source.held_out(settings.sequence_length))
+    check_fits(settings, held_out, processes)
+    config = replace(config, n_tokens=source.n_tokens)
+    request = describe_request(config, settings, source, parallel)
+    folder = RunFolder(out, request, getattr(source, "characters", None))
 
+    torch.manual_seed(settings.seed)
+    model = LanguageModel(config).to(device())
+    optimizer = adamw(model, settings)
+    generator = torch.Generator().manual_seed(settings.seed)
 
-def diverged(what: str) -> ValueError:
-    return ValueError(f"{what}; try a lower learning rate. What was saved is as it was")
-
-
-class Training:
-    """One run, from its folder to its last checkpoint; see `train`."""
-
-    def __init__(
-        self,
-        config: Config,
-        settings: Settings,
-        source: Text | Task,
-        out: Path,
-        parallel: str | Path | None,
-    ):
-        self.settings, self.source, self.parallel = settings, source, parallel
-        rank, processes = rank_and_world_size()
-        self.first = rank == 0
-        if settings.batch_size % processes:
-            raise ValueError(
-                f"batch_size {settings.batch_size} cannot be shared evenly by {processes} processes"
-            )
-        self.held_out = list(source.held_out(settings.sequence_length))
-        if all((labels == NO_LABEL).all() for _, labels in self.held_out):
-            raise ValueError(
-                f"sequence_length {settings.sequence_length} is too short for this task: nothing "
-                "is asked within it"
-            )
-        torch.manual_seed(settings.seed)
-        self.config = Config(**{**asdict(config), "n_tokens": source.n_tokens})
-        asked = {
-            "config": asdict(self.config),
-            "settings": asdict(settings),
-            "source": source.describe(),
-            "from_parallel": None if parallel is None else str(parallel),
-            "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
-        }
-        self.folder = RunFolder(out, asked, getattr(source, "characters", None))
-        self.model = LanguageModel(self.config)
-        self.model.to(device())
-        self.optimizer = adamw(self.model, settings)
-        self.generator = torch.Generator().manual_seed(settings.seed)
-
-    def run(self) -> list[dict]:
-        """Train from where the folder's checkpoint ends, or from the beginning."""
-        settings = self.settings
-        if self.first:
-            self.folder.claim()
-        state, said = self.folder.resume(self.model, self.optimizer, self.generator)
-        if state is None and self.parallel is not None:
-            said += f", with the weights of a parallel model\n{self.warm_start()}"
-        if self.first:
-            self.folder.begin()
-            self.introduce(said)
-            if state is not None:
-                self.look_after_best(state)
-        self.times = self.folder.read_times(state.step if state else 0)
-        spent = self.times[-1] if self.times else {}
-        self.seconds = spent.get("seconds", 0.0)
-        self.processor_seconds = spent.get("processor_seconds", 0.0)
-        if state is None:
-            state = RunState(length=length_at(1, settings))
-            self.check_finite(state)
-            self.record(state)
-        elif self.first:
-            self.folder.write_log(state.log)
+    with folder.locked() if writer else nullcontext():
+        resumed, beginning = folder.resume(model, optimizer, generator)
+        state = resumed or TrainingState(length=length_at(1, settings))
+        if resumed is None and parallel is not None:
+            report = warm_start(model, parallel, source, settings)
+            beginning += f", with the weights of a parallel model\n{report}"
+        clock = Clock(folder.read_times(state.step))
+        if writer:
+            folder.create()
+            announce(folder, beginning, model, settings)
+        if resumed is None:
+            check_finite(state.step, model, optimizer, held_out[0][0])
+            if writer:
+                evaluate_and_record(state, None, model, held_out, source, folder)
+        elif writer:
+            folder.write_log(state.log)
+            replace_lost_best(folder, model, state)
         if state.step == settings.steps:
             return state.log
-        model, processes = self.model.train(), rank_and_world_size()[1]
+
+        model.train()
+        replica = model
         if processes > 1:
             distributed.barrier()  # until all have read the checkpoint
-            model = DistributedDataParallel(self.model)
-        progress = Progress(state.step + 1, settings.steps, self.first)
-        progress.values |= self.shown(state)
-        for state.step in progress:
-            self.advance(state, model, progress)
-        if self.first:
-            self.look_after_best(state)
+            replica = DistributedDataParallel(model)
+        progress = Progress(state.step + 1, settings.steps)
+        for step in range(state.step + 1, settings.steps + 1):
+            state.step = step
+            with clock, explaining_overflow(step):
+                if settings.lengthen_below is None:
+                    state.length = length_at(step, settings)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(step, settings)
+                batch = source.batch(settings.batch_size, state.length, generator)
+                inputs, labels = (x.to(device()) for x in batch)  # (B, T) each
+                seed_dropout(generator, rank)
+                loss = update(replica, optimizer, inputs, labels, settings.clip)
+            check_update(step, loss, model)
+            state.count(loss, inputs.numel())
+            lengthen_or_shorten(state, loss, settings)
+
+            evaluate_here = step % settings.evaluate_every == 0 or step == settings.steps
+            save_here = step % settings.checkpoint_every == 0 or step == settings.steps
+            if evaluate_here or save_here:
+                check_finite(step, model, optimizer, held_out[0][0])
+                clock.note(step)
+                if writer:
+                    folder.write_times(clock.lines)
+            if evaluate_here:
+                mean_loss = state.take_mean_loss()
+                if writer:
+                    evaluate_and_record(state, mean_loss, model, held_out, source, folder)
+                    progress.show(step, latest_values(state.log, settings), keep=True)
+                lengthen_at_evaluation(state, mean_loss, settings)
+            elif writer:
+                progress.show(step, latest_values(state.log, settings) | {"training": loss})
+            if save_here and writer:
+                folder.save_last(model, optimizer, generator, state)
+        if writer:
+            replace_lost_best(folder, model, state)
         return state.log
 
-    def look_after_best(self, state: RunState) -> None:
-        """Where the best model was lost, write it again if it is the last; say what was done."""
-        if self.folder.best_is_whole():
-            return
-        step = min(state.log, key=lambda line: line["validation_loss"])["step"]
-        found = (
-            f"{self.folder.folder / BEST} is missing or damaged: it was the model of step {step}"
+
+# Before any work
+
+
+def check_fits(settings: Settings, held_out: Batches, processes: int) -> None:
+    """Refuse settings that fit neither the source of batches nor the number of processes."""
+    if settings.batch_size % processes:
+        raise ValueError(
+            f"batch_size {settings.batch_size} cannot be shared evenly by {processes} processes"
         )
-        if step == state.step:
-            self.folder.save_best(self.model)
-            say(f"{found}, and is written again, for that is the last step")
-        else:
-            say(f"{found}, and cannot be had back; a better model, if one comes, takes its place")
+    if all((labels == NO_LABEL).all() for _, labels in held_out):
+        raise ValueError(
+            f"sequence_length {settings.sequence_length} is too short for this task: nothing "
+            "is asked within it"
+        )
 
-    def warm_start(self) -> str:
-        """Take the weights of a parallel model, and say what became of each."""
-        characters = getattr(self.source, "characters", None)
-        if characters is not None:
-            theirs = Characters.load(self.parallel).characters
-            if theirs != characters.characters:
-                raise ValueError(
-                    f"{self.parallel} reads other characters than this text holds: they differ in "
-                    f"{''.join(sorted({*theirs} ^ {*characters.characters}))!r}"
-                )
-        sample = torch.Generator().manual_seed(self.settings.seed)
-        tokens, _ = self.source.batch(16, self.settings.sequence_length, sample)
-        return from_parallel(self.model, self.parallel, tokens.to(device()))
 
-    def advance(self, state: RunState, model: nn.Module, progress: Progress) -> None:
-        """Take a step; evaluate and write a checkpoint where it is time."""
-        settings, step = self.settings, state.step
-        loss = self.step(state, model)
-        # A sum takes one pass; only where it is not finite it may have overflowed.
-        sums = torch.stack([weight.detach().sum() for weight in self.model.parameters()])
-        if not finite([sums]) and not finite(self.model.parameters()):
-            raise diverged(f"step {step} left weights that are not finite")
-        progress.show(step, training=loss)
-        self.look(state, loss)
-        evaluate_now = step % settings.evaluate_every == 0 or step == settings.steps
-        save_now = step % settings.checkpoint_every == 0 or step == settings.steps
-        if evaluate_now or save_now:
-            self.check_finite(state)
-        if self.first and (evaluate_now or save_now):
-            self.note_time(step)
-        if evaluate_now:
-            self.record(state)
-            progress.show(step, keep=True, **self.shown(state))
-        if self.first and save_now:
-            self.folder.save_last(self.model, self.optimizer, self.generator, state)
+def describe_request(
+    config: Config, settings: Settings, source: Text | Task, parallel: str | Path | None
+) -> dict:
+    """All that decides how a run comes out, as run.json holds it."""
+    return {
+        "config": asdict(config),
+        "settings": asdict(settings),
+        "source": source.describe(),
+        "from_parallel": None if parallel is None else str(parallel),
+        "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+    }
 
-    def step(self, state: RunState, model: nn.Module) -> float:
-        """Draw a batch, update the weights with it and return its loss, against the clock."""
-        settings, step = self.settings, state.step
-        wall, processor = time.perf_counter(), time.process_time()
-        if settings.lengthen_below is None:
-            state.length = length_at(step, settings)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, settings)
-        batch = self.source.batch(settings.batch_size, state.length, self.generator)
-        seed = torch.randint(2**62, (), generator=self.generator).item()
-        torch.manual_seed(seed + rank_and_world_size()[0])  # for dropout
-        inputs, labels = (x.to(device()) for x in batch)
-        try:
-            loss = update(model, self.optimizer, inputs, labels, settings.clip)
-        except RuntimeError as error:
-            if "without overflow" not in str(error):
-                raise
-            raise diverged(f"the update of step {step} is too large ({error})") from error
-        if not math.isfinite(loss):
-            raise diverged(f"the loss of step {step} is {loss}")
-        state.tokens += inputs.numel()
-        state.losses, state.counted = state.losses + loss, state.counted + 1
-        self.seconds += time.perf_counter() - wall
-        self.processor_seconds += time.process_time() - processor
-        return loss
 
-    @torch.no_grad()
-    def check_finite(self, state: RunState) -> None:
-        """Refuse a model or an optimizer that holds, or a model that computes, what is not finite.
+def announce(folder: RunFolder, beginning: str, model: LanguageModel, settings: Settings) -> None:
+    """Print what is trained, from where on, and for how many steps and tokens."""
+    weights = sum(p.numel() for p in model.parameters())
+    print_line(f"{folder.path.name}: {beginning}")
+    print_line(f"{model.config.model} model of {weights:,} weights on {device()}")
+    whole = settings.steps * settings.batch_size * settings.sequence_length
+    if settings.start_length is None:
+        tokens = f"{whole:,} tokens"
+    elif settings.lengthen_below is None:
+        tokens = (
+            f"{tokens_to_come(settings):,} tokens; they would be {whole:,} if all windows had "
+            f"{settings.sequence_length}"
+        )
+    else:
+        tokens = (
+            f"at most {whole:,} tokens: how many depends on when the loss falls below "
+            f"{settings.lengthen_below}"
+        )
+    print_line(f"{settings.steps:,} steps, {tokens}")
 
-        Weights can be finite and yet so large that nothing can be computed with them.
-        """
-        tensors = [*self.model.parameters()]
-        tensors += (value for kept in self.optimizer.state.values() for value in kept.values())
-        with evaluating(self.model):
-            tensors.append(self.model(self.held_out[0][0].to(device())))
-        if not finite(tensors):
-            raise diverged(f"weights, optimizer or logits after step {state.step} are not finite")
 
-    def look(self, state: RunState, loss: float) -> None:
-        """Choose the next length by the mean loss, where it is time and lengths follow the loss."""
-        settings = self.settings
-        if settings.lengthen_every is None:
-            return
-        state.recent += loss
-        if state.step % settings.lengthen_every == 0:
-            mean, state.recent = state.recent / settings.lengthen_every, 0.0
-            if state.untrained is None:
-                state.untrained = mean
-            state.length = length_after(state.length, mean, state.untrained, settings)
+# One update
 
-    def note_time(self, step: int) -> None:
-        """Add how long training has taken, evaluations and checkpoints left out, to times.jsonl."""
-        line = {"step": step, "seconds": round(self.seconds, 3)}
-        self.times.append(line | {"processor_seconds": round(self.processor_seconds, 3)})
-        self.folder.write_times(self.times)
 
-    def record(self, state: RunState) -> None:
-        """Evaluate, add a line to the log, keep the model if it is the best, perhaps lengthen."""
-        settings = self.settings
-        training_loss = state.losses / state.counted if state.counted else None
-        state.losses, state.counted = 0.0, 0
-        if self.first:
-            loss, accuracy = evaluate(self.model, self.held_out)
-            if not math.isfinite(loss):
-                raise diverged(f"the validation loss of step {state.step} is {loss}")
-            line = {"step": state.step, "tokens": state.tokens, "length": state.length}
-            line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
-            if isinstance(self.source, Task):
-                line["baseline"] = baseline(self.source, self.held_out)
-            if self.config.model != "parallel":
-                line["layer_weights"] = self.model.layer_weights().tolist()
-            state.log.append(line)
-            self.folder.write_log(state.log)
-            if state.best is None or loss < state.best:
-                state.best = loss
-                self.folder.save_best(self.model)
-        looks_here = settings.lengthen_below is not None and settings.lengthen_every is None
-        if looks_here and training_loss is not None:
-            if training_loss < settings.lengthen_below:
-                state.length = min(2 * state.length, settings.sequence_length)
+def seed_dropout(generator: torch.Generator, rank: int) -> None:
+    """Give dropout random numbers that follow from the run's generator, others in each process."""
+    torch.manual_seed(torch.randint(2**62, (), generator=generator).item() + rank)
 
-    def shown(self, state: RunState) -> dict[str, float | None]:
-        """What to show of the last line of the log."""
-        if not state.log:  # another process has it
-            return {}
-        line = state.log[-1]
-        names = ["training_loss", "validation_loss"]
-        if isinstance(self.source, Task):
-            names += ["accuracy", "baseline"]
-        values = {name.removesuffix("_loss"): line.get(name) for name in names}
-        if self.settings.start_length is not None:
-            values["length"] = line["length"]
-        return {name: value for name, value in values.items() if value is not None}
 
-    def introduce(self, said: str) -> None:
-        """Print what is trained, for how long, and where it goes."""
-        settings, weights = self.settings, sum(p.numel() for p in self.model.parameters())
-        say(f"{self.folder.folder.name}: {said}")
-        say(f"{self.config.model} model of {weights:,} weights on {device()}")
-        whole = settings.steps * settings.batch_size * settings.sequence_length
-        if settings.start_length is None:
-            say(f"{settings.steps:,} steps, {whole:,} tokens")
-        elif settings.lengthen_below is None:
-            say(
-                f"{settings.steps:,} steps, {tokens_to_come(settings):,} tokens; they would be "
-                f"{whole:,} if all windows had {settings.sequence_length}"
-            )
-        else:
-            say(
-                f"{settings.steps:,} steps, at most {whole:,} tokens: how many depends on when "
-                f"the loss falls below {settings.lengthen_below}"
-            )
+# Evaluation
+
+
+def evaluate_and_record(
+    state: TrainingState,
+    training_loss: float | None,
+    model: LanguageModel,
+    held_out: Batches,
+    source: Text | Task,
+    folder: RunFolder,
+) -> None:
+    """Evaluate, add a line to the log, and keep the model if it is the best so far."""
+    loss, accuracy = evaluate(model, held_out)
+    if not math.isfinite(loss):
+        raise diverged(f"the validation loss of step {state.step} is {loss}")
+    line: dict[str, object] = {"step": state.step, "tokens": state.tokens, "length": state.length}
+    line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
+    if isinstance(source, Task):
+        line["baseline"] = baseline_accuracy(source, held_out)
+    if model.config.model != "parallel":
+        line["layer_weights"] = model.layer_weights().tolist()
+    state.log.append(line)
+    folder.write_log(state.log)
+    if state.best is None or loss < state.best:
+        state.best = loss
+        folder.save_best(model)
+
+
+def latest_values(log: list[dict], settings: Settings) -> dict[str, float]:
+    """What the screen shows of the last line of the log, by name: losses in nats a label."""
+    names = ["training_loss", "validation_loss"]
+    if "baseline" in log[-1]:
+        names += ["accuracy", "baseline"]
+    if settings.start_length is not None:
+        names += ["length"]
+    values = {name.removesuffix("_loss"): log[-1][name] for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def replace_lost_best(folder: RunFolder, model: LanguageModel, state: TrainingState) -> None:
+    """If the best model is missing or damaged, write it again if it is this one; say what was done.
+
+    Args:
+        model: after the step that `state` names.
+    """
+    if folder.best_is_whole():
+        return
+    step = min(state.log, key=lambda line: line["validation_loss"])["step"]
+    lost = f"{folder.path / BEST} is missing or damaged: it was the model of step {step}"
+    if step == state.step:
+        folder.save_best(model)
+        print_line(f"{lost}, and is written again, for that is the last step")
+    else:
+        print_line(f"{lost}, and is lost; a better model, if one comes, takes its place")
+
+
+# The length of the next windows, where it follows the loss
+
+
+def lengthen_or_shorten(state: TrainingState, loss: float, settings: Settings) -> None:
+    """Every `lengthen_every` steps, choose the length by the mean loss since the last check."""
+    every = settings.lengthen_every
+    if every is None:  # then evaluations are the checks
+        return
+    state.recent += loss
+    if state.step % every == 0:
+        mean, state.recent = state.recent / every, 0.0
+        if state.untrained is None:
+            state.untrained = mean
+        state.length = length_after(state.length, mean, state.untrained, settings)
+
+
+def lengthen_at_evaluation(state: TrainingState, mean_loss: float, settings: Settings) -> None:
+    """Where evaluations are the checks, double the length if the training loss is low enough."""
+    below = settings.lengthen_below
+    if below is not None and settings.lengthen_every is None and mean_loss < below:
+        state.length = min(2 * state.length, settings.sequence_length)

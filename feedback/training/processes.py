@@ -1,4 +1,8 @@
-"""Training in a group of processes that `torchrun` started: each takes its share of a batch."""
+"""Training in a group of processes that `torchrun` started.
+
+Every process holds the whole model and computes the gradient of its share of each batch. The first
+one, of rank 0, also evaluates, prints and writes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from torch import distributed
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Rank of this process and world size: (0, 1) outside a process group."""
+    """The rank of this process in its group, from 0, and the number of processes in the group.
+
+    Without a group there is one process: (0, 1).
+    """
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
@@ -19,7 +26,13 @@ def rank_and_world_size() -> tuple[int, int]:
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Be one process of a group while training, if `torchrun` started this one."""
+    """Join the group of processes, if `torchrun` started this one, and leave it at the end.
+
+    Elsewhere this does nothing.
+
+    Raises:
+        RuntimeError, ValueError: the group cannot be formed; see `torch.distributed`.
+    """
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield
         return

@@ -1,10 +1,10 @@
 """Progress on the screen through labml: a line with the latest values and the time left.
 
-Only labml's logger is used, which draws a line in a terminal as in a notebook. Its monitor and
-tracker are one for the whole process and may be busy with a loop, sections or an experiment of
-whoever calls. An experiment would also write files, and look for a server.
+Of labml only the logger is used, which draws a line in a terminal as in a notebook. Its monitor and
+its tracker exist once in a process, and the program that calls `train` may be using them. A labml
+experiment would also write files, and look for a server.
 
-A run does not end because a screen is gone or strange: what cannot be shown is not shown.
+A run does not end because its output has nowhere to go: what cannot be shown is left out.
 """
 
 from __future__ import annotations
@@ -18,53 +18,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from importlib import import_module
+from typing import TextIO, cast
 
-CAPTURING, IMPORTING = "labml.internal.app.logs", threading.Lock()
+CAPTURING = "labml.internal.app.logs"  # the module that replaces `write` of the streams
+IMPORTING = threading.Lock()
 
 
 class Progress:
-    """Count from step `first` to `last`, and show named values beside the count.
+    """The line that shows how far training is, for the steps from `first_step` to `last_step`.
 
     Args:
-        say: False shows nothing, for all processes of a run but one.
-
-    Attributes:
-        values: the latest of each name.
+        first_step, last_step: of this call of `train`; the time left is estimated from them.
     """
 
-    def __init__(self, first: int, last: int, say: bool = True):
-        self.steps, self.say = range(first, last + 1), say
-        self.values: dict[str, float] = {}
-        # The line is drawn anew at will only where that does not leave a copy of it each time.
-        self.live = say and (is_terminal() or "ipykernel" in sys.modules)
+    def __init__(self, first_step: int, last_step: int):
+        self.first_step, self.last_step = first_step, last_step
+        # Where a line cannot be drawn over, each drawing would leave a copy of it.
+        self.can_redraw = is_terminal() or "ipykernel" in sys.modules
         self.begun = self.drawn = time.monotonic()
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.steps)
+    def show(self, step: int, values: dict[str, float], keep: bool = False) -> None:
+        """Show the step, the values beside it, and the time left.
 
-    def show(self, step: int, keep: bool = False, **values: float | None) -> None:
-        """Take values that are not None, and show all: twice a second, or `keep` a line of them."""
+        The line is drawn at most twice a second, over the one before it. With `keep` it is drawn at
+        once and stays, and the next one begins below it.
+        """
         now = time.monotonic()
-        self.values |= {name: value for name, value in values.items() if value is not None}
-        if not (keep and self.say) and not (self.live and now - self.drawn > 0.5):
+        if not keep and not (self.can_redraw and now - self.drawn > 0.5):
             return
         logger = import_logger()
-        left = (now - self.begun) / (step - self.steps[0] + 1) * (self.steps[-1] - step)
+        left = (now - self.begun) / (step - self.first_step + 1) * (self.last_step - step)
         parts = [(f"{step:8,}:", logger.Text.highlight)]
-        for name, value in self.values.items():
+        for name, value in values.items():
             number = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
             parts += [(f"  {name}: ", None), (number, logger.Text.value)]
         parts.append((f"  left: {timedelta(seconds=round(left))}", logger.Text.meta2))
-        if not self.live:  # a file or a pipe keeps every character
+        if not self.can_redraw:  # a file or a pipe keeps every character
             parts = [(text, None) for text, _ in parts]
-        with heard_or_not():
-            logger.log(parts, is_new_line=keep, is_reset=self.live)
+        with ignoring_failures():
+            logger.log(parts, is_new_line=keep, is_reset=self.can_redraw)
         self.drawn = now
 
 
-def say(text: str) -> None:
-    """Print a line, with escapes for what the screen cannot show."""
-    with heard_or_not():
+def print_line(text: str) -> None:
+    """Print a line, with escapes for the characters that the screen cannot show."""
+    with ignoring_failures():
         try:
             print(text)
         except UnicodeEncodeError:
@@ -72,11 +70,11 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def heard_or_not() -> Iterator[None]:
-    """Let printing fail: on a stream that is closed, or has less than a file has.
+def ignoring_failures() -> Iterator[None]:
+    """Let printing fail: standard output may be closed, or lack some of a file's methods.
 
     Raises:
-        BrokenPipeError: who read the output has gone, and wants no more of it.
+        BrokenPipeError: the reader of a pipe has closed it, and wants no more.
     """
     try:
         yield
@@ -87,32 +85,36 @@ def heard_or_not() -> Iterator[None]:
 
 
 def is_terminal() -> bool:
-    """Whether standard output is a terminal, whatever stands in its place."""
+    """Whether standard output is a terminal; False also where it cannot be asked."""
     try:
         return sys.stdout.isatty()
-    except Exception:  # there is none, it is closed, or it is nothing but something to write to
+    except Exception:  # it is None, closed, or has no method `isatty`
         return False
 
 
 def labml() -> tuple:
-    """Import labml's `monit` and `tracker` such that they work in every notebook."""
+    """Import labml's `monit` and `tracker` such that they work in every notebook.
+
+    Returns:
+        The two modules.
+    """
     import_logger()
     from labml import monit, tracker
     from labml.internal import lab
 
-    if lab._internal is None:  # at its first call labml looks for settings: beside this file
+    if lab._internal is None:  # at its first use labml looks for its settings beside this file
         tracker.get_global_step()
-        lab._internal = None  # so that an experiment of whoever calls finds its own
+        lab._internal = None  # so that an experiment of the caller's looks beside the caller's file
     return monit, tracker
 
 
 def import_logger():
-    """Import labml's `logger` such that it works in every notebook, and nothing else changes.
+    """Import labml's `logger` such that it works in every notebook, and changes nothing else.
 
-    With it comes a module that replaces `write` of both standard streams, to keep for a server all
-    that the process prints from then on. That module is given others.
+    With the logger comes a module that replaces the method `write` of both standard streams, to
+    keep everything that the process prints for a server. It is given substitutes instead.
     """
-    # labml takes a kernel whose shell left no `_` behind for PyCharm, and would print widgets.
+    # Without the shell's variable `_` labml takes a kernel for PyCharm, and would print widgets.
     os.environ.setdefault("_", sys.executable)
     if "IPython" in sys.modules:
         import IPython.core.display
@@ -123,15 +125,16 @@ def import_logger():
 
     with IMPORTING:  # two threads would put back each other's streams
         if CAPTURING not in sys.modules:
-            with redirect_stdout(Aside(sys.stdout)), redirect_stderr(Aside(sys.stderr)):
+            out, err = (cast(TextIO, Substitute(stream)) for stream in (sys.stdout, sys.stderr))
+            with redirect_stdout(out), redirect_stderr(err):
                 import_module(CAPTURING)
     return logger
 
 
-class Aside:
-    """A stream that passes on whatever it is asked, and can be changed in place of the other."""
+class Substitute:
+    """Passes everything on to a stream; its own attributes can be replaced, the stream's stay."""
 
-    def __init__(self, stream: object):
+    def __init__(self, stream: TextIO | None):
         self.stream = io.StringIO() if stream is None else stream
 
     def write(self, text: str) -> int | None:

@@ -99,14 +99,18 @@ class Settings:
 
 
 def learning_rate(step: int, settings: Settings) -> float:
-    """The rate of a step from 1 on: a straight rise, then a cosine to a tenth of the peak."""
+    """The learning rate of a step, counted from 1: a straight rise, then a cosine.
+
+    The rise takes `settings.warm_up` steps, and the fall ends at a tenth of
+    `settings.learning_rate`.
+    """
     rise = min(1.0, step / (settings.warm_up + 1))
     done = max(0, step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
     return settings.learning_rate * rise * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
 
 
 def length_at(step: int, settings: Settings) -> int:
-    """The length of the windows of a step from 1 on, where lengths follow the steps.
+    """Tokens in each window of a step, counted from 1, where lengths follow the steps.
 
     Lengths double from `start_length` to `sequence_length`. All but the last share the first half
     of the steps evenly.
@@ -119,16 +123,18 @@ def length_at(step: int, settings: Settings) -> int:
 
 
 def length_after(length: int, loss: float, untrained: float, settings: Settings) -> int:
-    """The length that follows a look at the training loss, where lengths follow the loss.
+    """Tokens in each window after a check of the training loss, where lengths follow the loss.
 
     Rows that have become easy are followed by longer ones. Longer rows can destroy what was
     learned; rows half as long bring it back.
 
     Args:
-        length: of the windows so far.
-        loss: its mean since the last look.
-        untrained: its mean up to the first look, with which a model has learned next to nothing.
+        length: tokens in each window so far.
+        loss: the mean training loss since the last check, in nats a label.
+        untrained: the mean up to the first check, when the model has learned next to nothing.
     """
+    if settings.lengthen_below is None or settings.start_length is None:
+        return length  # lengths do not follow the loss
     if loss < settings.lengthen_below:
         return min(2 * length, settings.sequence_length)
     if loss > COLLAPSED * untrained:
@@ -137,6 +143,6 @@ def length_after(length: int, loss: float, untrained: float, settings: Settings)
 
 
 def tokens_to_come(settings: Settings) -> int:
-    """How many tokens a run sees in all, where lengths follow the steps."""
+    """The number of tokens that a run is trained on, where lengths follow the steps."""
     steps = range(1, settings.steps + 1)
     return settings.batch_size * sum(length_at(step, settings) for step in steps)

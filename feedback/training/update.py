@@ -1,4 +1,4 @@
-"""One update of the weights, and the measures of what was learned: loss, accuracy, baseline.
+"""One update of the weights, and what measures its success: loss, accuracy, a baseline's accuracy.
 
 Built in chapter 8. Shapes: B batch, T tokens, V tokens of the vocabulary.
 """
@@ -18,7 +18,7 @@ from feedback.training.settings import Settings
 
 
 def adamw(model: nn.Module, settings: Settings) -> torch.optim.AdamW:
-    """AdamW that lets biases, norms and other vectors keep their size."""
+    """AdamW whose weight decay is for matrices and tables, not for biases and other vectors."""
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
@@ -32,9 +32,20 @@ def update(
     labels: Tensor,
     clip: float,
 ) -> float:
-    """Take one step on a batch (B, T) and return its mean loss, in nats a label.
+    """Change the weights once, to lower the loss of a batch.
 
-    In a group of processes each takes its share of the rows.
+    In a group of processes each computes with its share of the rows, and all end with the same
+    weights.
+
+    Args:
+        model: from tokens (B, T) to logits (B, T, V), in training mode.
+        optimizer: of the model's parameters, with the learning rate of this step.
+        inputs, labels: (B, T) int64, on the model's device; places whose label is `NO_LABEL` do not
+            count.
+        clip: the largest L2 norm of the gradient; a longer one is shortened to it.
+
+    Returns:
+        The loss of the whole batch before the update, in nats a label.
     """
     rank, processes = rank_and_world_size()
     labelled = max(1, (labels != NO_LABEL).sum().item())
@@ -56,7 +67,16 @@ def update(
 
 @torch.no_grad()
 def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """Mean loss in nats a label, and the part of the labels that the model finds likeliest.
+    """Measure a model on batches that it is not trained on.
+
+    Args:
+        model: computes in evaluation mode, without dropout; its mode is put back after that.
+        batches: inputs and labels, (B, T) int64 each; places whose label is `NO_LABEL` do not
+            count.
+
+    Returns:
+        The mean loss in nats a label, and the accuracy: the share of the labels, between 0 and 1,
+        that the model finds likeliest.
 
     Raises:
         ValueError: there is no label in any batch.
@@ -75,8 +95,12 @@ def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> 
     return loss / labelled, right / labelled
 
 
-def baseline(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The part of the labels that the task's rule without a state gets right."""
+def baseline_accuracy(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """The share of the labels, between 0 and 1, that the task's rule without a state gets right.
+
+    Args:
+        batches: inputs and labels, (B, T) int64 each, with at least one label.
+    """
     there = right = 0
     for inputs, labels in batches:
         labelled = labels != NO_LABEL

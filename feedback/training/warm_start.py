@@ -20,9 +20,39 @@ import torch
 from torch import Tensor
 
 from feedback.attention import rows_for
+from feedback.data import Characters, Text
 from feedback.language_model import LanguageModel
+from feedback.tasks import Task
+from feedback.training.settings import Settings
 
 MUST_AGREE = ("n_tokens", "d_model", "heads", "n_layers", "d_ff")
+
+
+def warm_start(
+    model: LanguageModel, folder: str | Path, source: Text | Task, settings: Settings
+) -> str:
+    """Let a run begin with the weights of a saved parallel model; see `from_parallel`.
+
+    The sample is drawn from the run's own source, with a generator of its own.
+
+    Returns:
+        Which weights were carried over, fitted, new and dropped: a paragraph each.
+
+    Raises:
+        OSError, ValueError: as `from_parallel`; or the parallel model reads other characters than
+            the source has.
+    """
+    characters = getattr(source, "characters", None)
+    if characters is not None:
+        theirs = Characters.load(folder).characters
+        if theirs != characters.characters:
+            raise ValueError(
+                f"{folder} reads other characters than this text holds: they differ in "
+                f"{''.join(sorted({*theirs} ^ {*characters.characters}))!r}"
+            )
+    sample = torch.Generator().manual_seed(settings.seed)
+    tokens, _ = source.batch(16, settings.sequence_length, sample)  # (16, T)
+    return from_parallel(model, folder, tokens.to(model.head.weight.device))
 
 
 @torch.no_grad()
@@ -67,7 +97,7 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
 
 
 def check(model: LanguageModel, parallel: LanguageModel, folder: str | Path) -> None:
-    """Raise ValueError unless the weights of `parallel` have their place in `model`."""
+    """Raise ValueError unless `model` can begin with the weights of `parallel`."""
     if parallel.config.model != "parallel" or model.config.model == "parallel":
         raise ValueError(
             f"a warm start leads from a parallel to a feedback model, not from "

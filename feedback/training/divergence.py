@@ -1,0 +1,62 @@
+"""What ends a run whose numbers have become too large to go on with, before they are saved.
+
+Each error says what was found at which step, and to try a lower learning rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from feedback.language_model import LanguageModel, evaluating
+
+
+def finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no tensor holds a NaN or an infinity."""
+    return all(tensor.isfinite().all() for tensor in tensors)
+
+
+def diverged(what: str) -> ValueError:
+    """The error that says what is not finite, and what to do."""
+    return ValueError(f"{what}; try a lower learning rate. What was saved is as it was")
+
+
+@contextmanager
+def explaining_overflow(step: int) -> Iterator[None]:
+    """Raise ValueError where torch says that a number of the update of this step is too large."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "without overflow" not in str(error):
+            raise
+        raise diverged(f"the update of step {step} is too large ({error})") from error
+
+
+def check_update(step: int, loss: float, model: nn.Module) -> None:
+    """Raise ValueError if the loss, or a weight after the update, is not finite."""
+    if not math.isfinite(loss):
+        raise diverged(f"the loss of step {step} is {loss}")
+    # A sum takes one pass; only where it is not finite it may have overflowed.
+    sums = torch.stack([weight.detach().sum() for weight in model.parameters()])
+    if not finite([sums]) and not finite(model.parameters()):
+        raise diverged(f"step {step} left weights that are not finite")
+
+
+@torch.no_grad()
+def check_finite(
+    step: int, model: LanguageModel, optimizer: torch.optim.Optimizer, tokens: Tensor
+) -> None:
+    """Raise ValueError if weights, optimizer, or logits of some tokens (B, T) are not finite.
+
+    Weights can be finite and yet so large that nothing can be computed with them.
+    """
+    tensors = [*model.parameters()]
+    tensors += (value for kept in optimizer.state.values() for value in kept.values())
+    with evaluating(model):
+        tensors.append(model(tokens.to(model.head.weight.device)))
+    if not finite(tensors):
+        raise diverged(f"weights, optimizer or logits after step {step} are not finite")

@@ -1,0 +1,45 @@
+"""What a run knows beside the weights, the optimizer and the random number generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class TrainingState:
+    """How far a run has come. A checkpoint holds it as JSON, under the names of these fields.
+
+    Attributes:
+        length: tokens of the windows of the next step.
+        step: the last step that was taken; 0 before the first.
+        tokens: tokens that the model was trained on so far.
+        losses, counted: sum (nats a label) and number of the training losses since the last
+            evaluation.
+        recent: sum of the training losses since the last time they were checked, where
+            `Settings.lengthen_every` asks for checks.
+        untrained: mean of the training losses up to the first check; None before it.
+        best: the lowest validation loss so far, in nats a label; None before the first evaluation.
+        log: the lines of log.jsonl: one dict for the start and for each evaluation.
+    """
+
+    length: int
+    step: int = 0
+    tokens: int = 0
+    losses: float = 0.0
+    counted: int = 0
+    recent: float = 0.0
+    untrained: float | None = None
+    best: float | None = None
+    log: list[dict] = field(default_factory=list)
+
+    def count(self, loss: float, tokens: int) -> None:
+        """Add one step to the sums: its loss, in nats a label, and the tokens of its batch."""
+        self.tokens += tokens
+        self.losses += loss
+        self.counted += 1
+
+    def take_mean_loss(self) -> float:
+        """The mean loss of the steps since this was last called, of which there must be one."""
+        mean = self.losses / self.counted
+        self.losses, self.counted = 0.0, 0
+        return mean
