@@ -30,7 +30,6 @@ from feedback.machine import describe_machine, device
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
     "feedback-kv": ("feedback-kv", "sequence"),
-    "feedback-kv, stack": ("feedback-kv", "stack"),
     "feedback-kv, loop": ("feedback-kv", "loop"),
     "feedback": ("feedback", "stack"),
     "feedback, loop": ("feedback", "loop"),

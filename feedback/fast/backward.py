@@ -3,8 +3,9 @@
 Each product has its equation above it, in the symbols of chapter 7. x̄ is the gradient of the loss
 with respect to x: a layer's output, and then its input. z stands between its two sub-layers and h
 is its hidden vector; q is its query, s and a are scores and attention weights, o is what attention
-has read. M with an index is a dropout mask, ⊙ multiplies number by number. N'_x(g) is the way back
-through the norm of x: from the gradient g of its result to that of x.
+has read. W_q and W_1 are the folded weights, M with an index is a mask of `LayerMasks`, and ⊙
+multiplies number by number. N'_x(g) is the way back through the norm of x: from the gradient g of
+its result to that of x.
 
 What no step waits for is gathered in `blocks.py`: gradients of weights, and of keys and values far
 back. Built in chapter 7.
@@ -141,17 +142,17 @@ class Backward:
     def view(self, t: int) -> StepBack:
         """What belongs to step t of all that is kept and of all that the block gathers."""
         blocks, n, end = self.blocks, self.settings.key_counts[t], self.past + t
-        c, attention, norms1, norms2 = (
-            t - blocks.start,
-            blocks.step_attention[t],
-            blocks.norms1,
-            blocks.norms2,
-        )
+        c, attention = t - blocks.start, blocks.step_attention[t]
+        mean1, scale1 = of_step(c, blocks.norms1.mean, blocks.norms1.scale)
+        mean2, scale2 = of_step(c, blocks.norms2.mean, blocks.norms2.scale)
         return StepBack(
-            at_step(self.activations, attention, t),
-            self.keys[:, end - n : end],
-            self.values[:, :, end - n : end],
-            *of_step(c, norms1.mean, norms1.scale, norms2.mean, norms2.scale),
+            kept=at_step(self.activations, attention, t),
+            keys=self.keys[:, end - n : end],
+            values=self.values[:, :, end - n : end],
+            mean1=mean1,
+            scale1=scale1,
+            mean2=mean2,
+            scale2=scale2,
             d_results=LayerMaps(*of_step(c, *blocks.d_results)),
             d_scores=torch.empty_like(attention),
             d_reads=blocks.d_reads[c],
@@ -172,11 +173,11 @@ class Backward:
 
     def undo_attention(self, i: int, step: StepBack, grad: Tensor, masks: LayerMasks) -> Tensor:
         """From z̄ to x̄, the gradient of layer i's input: (B, d) -> (B, d)."""
-        maps, d_results = self.maps[i], step.d_results
-        H, B, k = step.d_reads[i].shape
+        maps, d_results, d_read = self.maps[i], step.d_results, step.d_reads[i]
+        H, B, k = d_read.shape
         # ō = W_oᵀ (M_o ⊙ z̄)
-        d_read = maps.output(apply_mask(grad, masks.attention_output, d_results.output[i]))
-        d_read = step.d_reads[i].copy_(d_read.view(B, H, k).transpose(0, 1))  # (H, B, k)
+        d_merged = maps.output(apply_mask(grad, masks.attention_output, d_results.output[i]))
+        d_read.copy_(d_merged.view(B, H, k).transpose(0, 1))  # (B, d) -> (H, B, k)
         # ā_j = (ō · v_j) ⊙ M_a
         d_attention = torch.bmm(d_read.view(H * B, 1, k), step.values)  # (HB, 1, n)
         if masks.attention is not None:

@@ -19,7 +19,8 @@ from feedback.fast.forward import Activations, PassSettings, normalize, split_at
 from feedback.fast.linear import LayerMaps
 from feedback.fast.weights import Affine, FoldedLayer, FoldedWeights
 
-BLOCK = 32  # steps
+# Steps in a block: enough rows for a product to be worth its call, few enough to keep it small.
+BLOCK = 32
 
 
 class Blocks:

@@ -18,10 +18,10 @@ class LayerMasks(NamedTuple):
     """The masks of one layer at one step: 0, or 1 / (1 - p); None where nothing is dropped.
 
     Attributes:
-        attention: (HB, 1, n), for the attention weights.
-        attention_output: (B, d), for what attention adds to the residual stream.
-        hidden: (B, F), for the feed-forward's hidden vector.
-        feed_forward_output: (B, d), for what the feed-forward adds to the residual stream.
+        attention: (HB, 1, n), M_a, for the attention weights.
+        attention_output: (B, d), M_o, for what attention adds to the residual stream.
+        hidden: (B, F), M_h, for the feed-forward's hidden vector.
+        feed_forward_output: (B, d), M_2, for what the feed-forward adds to the residual stream.
     """
 
     attention: Tensor | None

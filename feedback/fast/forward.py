@@ -97,7 +97,7 @@ def allocate(
 
 
 def split_attention(activations: Activations, key_counts: list[int]) -> list[Tensor]:
-    """The attention weights of each step, (L, HB, 1, n); of all in one place if none is kept."""
+    """The attention weights of each step, (L, HB, 1, n); all the same memory if none is kept."""
     steps, L, H, B, _ = activations.queries.shape
     sizes = [L * H * B * n for n in key_counts]
     if steps == len(sizes):

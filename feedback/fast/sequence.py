@@ -71,6 +71,7 @@ def whole_sequence(
     past, (B, T, _) = keys.shape[2], x.shape
     size = model.config.memory_size or past + T
     key_counts = [min(n, size) for n in range(past, past + T)]
+    # Results are written into buffers of x's dtype, which the products of autocast have not.
     with torch.autocast(x.device.type, enabled=False):
         weights = fold(model, max(1, key_counts[-1]))
         masks = draw_masks(model.layers, x, key_counts)
