@@ -1,4 +1,4 @@
-"""The equations of design section 2, written as plainly as possible: step by step, head by head."""
+"""The equations of chapters 1, 2, 4 and 5 as plainly as possible: step by step, head by head."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Forward:
         self.to_keys_values = prepacked(weights.project_kv)
         # The first layer's queries need nothing but the embeddings: all steps at once.
         normal = normalize(x.transpose(0, 1), settings.eps).x.flatten(0, 1)  # (TB, d)
-        queries = self.maps[0].query(normal).view(T, B, HB // B, k)
+        queries = self.maps[0].query(normal).view(T, B, HB // B, k)  # (T, B, H, k)
         self.first_queries = queries.transpose(1, 2)  # (T, H, B, k)
 
     def run(self) -> Tensor:
