@@ -1,12 +1,9 @@
-"""Let the tests import their own helpers, from whichever folder of tests they stand in."""
+"""What all tests share: how many threads they compute with."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("helpers", "looking")  # their assertions say what was found
 
 # Before torch is imported, and for the processes that tests start: their small products gain

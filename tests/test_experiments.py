@@ -4,16 +4,14 @@ import json
 import sys
 from pathlib import Path
 
+import plans
 import pytest
+import run as runner
 
 import feedback
 from feedback.config import Config
 from feedback.training import Settings
 from feedback.training.run_folder import LAST, RUN
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
-import plans  # noqa: E402
-import run as runner  # noqa: E402
 
 SMALL = dict(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=4)
 SETTINGS = Settings(steps=4, batch_size=4, sequence_length=4, evaluate_every=2, checkpoint_every=2)

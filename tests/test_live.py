@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import shake
 import torch
 
 from feedback import live
@@ -15,8 +16,6 @@ from feedback.config import Config
 from feedback.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "experiments"))
-import shake  # noqa: E402
 
 
 @pytest.fixture

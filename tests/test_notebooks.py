@@ -9,13 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import rehearse
+import sync
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "book" / "tools"), str(ROOT / "tests" / "colab")]
-import rehearse  # noqa: E402
-import sync  # noqa: E402
-
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SET_UP = sync.first_cell(ROOT, address="")
 

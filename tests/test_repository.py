@@ -2,15 +2,13 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+import sync
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-import sync  # noqa: E402
 
 ADDRESS = "https://github.com/some-one/feedback_book.v2"
 

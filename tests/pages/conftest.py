@@ -18,6 +18,7 @@ from looking import (
     LAPTOP,
     PHONE,
     PROJECTOR,
+    answer_with,
     come_to_rest,
     start_widgets,
 )
@@ -128,10 +129,6 @@ class Visit:
 
 
 WITHOUT_FORMULAS = "window.MathJax.startup = { promise: Promise.resolve() }"
-
-
-def answer_with(script: str):
-    return lambda route: route.fulfill(body=script, content_type="text/javascript")
 
 
 @pytest.fixture(scope="session")

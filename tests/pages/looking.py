@@ -236,3 +236,7 @@ def beside_kernel(page, source: str, state: dict):
         }""",
         [source, state],
     )
+
+
+def answer_with(script: str):
+    return lambda route: route.fulfill(body=script, content_type="text/javascript")

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from conftest import answer_with
-from looking import LAPTOP, PAGES, ROOT, kinds_on, state_of, widgets_of
+from looking import LAPTOP, PAGES, ROOT, answer_with, kinds_on, state_of, widgets_of
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 QUESTION = ".feedback-widget[data-widget=predict_then_reveal]"
