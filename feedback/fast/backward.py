@@ -44,22 +44,22 @@ class StepBack(NamedTuple):
 
     Attributes:
         kept: what the step has left behind.
-        keys, values: (HB, n, k) and (HB, k, n), those that it has read.
-        mean1, scale1, mean2, scale2: L times (B, 1), of what its norms have normalised.
-        d_results: for each linear map L times (B, d) or (B, F), gradients of what it gave.
-        d_scores, d_reads: (L, HB, 1, n) and (L, H, B, k), of scores and of what was read.
+        keys, values: those that it has read.
+        mean1, scale1, mean2, scale2: of what the norms LN1 and LN2 have normalised.
+        d_results: for each linear map the gradients of what it gave.
+        d_scores, d_reads: of the scores, and of what attention has read.
     """
 
     kept: StepActivations
-    keys: Tensor
-    values: Tensor
-    mean1: Sequence[Tensor]
+    keys: Tensor  # (HB, n, k)
+    values: Tensor  # (HB, k, n)
+    mean1: Sequence[Tensor]  # L times (B, 1)
     scale1: Sequence[Tensor]
     mean2: Sequence[Tensor]
     scale2: Sequence[Tensor]
-    d_results: LayerMaps
-    d_scores: Tensor
-    d_reads: Tensor
+    d_results: LayerMaps  # of L times (B, d) or (B, F)
+    d_scores: Tensor  # (L, HB, 1, n)
+    d_reads: Tensor  # (L, H, B, k)
 
 
 class Backward:

@@ -17,17 +17,14 @@ from torch import Tensor, nn
 class LayerMasks(NamedTuple):
     """The masks of one layer at one step: 0, or 1 / (1 - p); None where nothing is dropped.
 
-    Attributes:
-        attention: (HB, 1, n), M_a, for the attention weights.
-        attention_output: (B, d), M_o, for what attention adds to the residual stream.
-        hidden: (B, F), M_h, for the feed-forward's hidden vector.
-        feed_forward_output: (B, d), M_2, for what the feed-forward adds to the residual stream.
+    They are for the attention weights, what attention adds to the residual stream, the hidden
+    vector, and what the feed-forward adds to the residual stream.
     """
 
-    attention: Tensor | None
-    attention_output: Tensor | None
-    hidden: Tensor | None
-    feed_forward_output: Tensor | None
+    attention: Tensor | None  # M_a, (HB, 1, n)
+    attention_output: Tensor | None  # M_o, (B, d)
+    hidden: Tensor | None  # M_h, (B, F)
+    feed_forward_output: Tensor | None  # M_2, (B, d)
 
 
 NO_MASKS = LayerMasks(None, None, None, None)

@@ -29,12 +29,12 @@ class PassSettings(NamedTuple):
     Attributes:
         key_counts: for each step how many keys it reads.
         eps: what the norms add to a variance.
-        masks: for each step L `LayerMasks`; None without dropout.
+        masks: the dropout masks; None without dropout.
     """
 
-    key_counts: list[int]
+    key_counts: list[int]  # T numbers
     eps: float
-    masks: list[list[LayerMasks]] | None
+    masks: list[list[LayerMasks]] | None  # T lists of L
 
     def layer_masks(self, t: int, i: int) -> LayerMasks:
         """The dropout masks of layer i at step t."""
@@ -48,23 +48,22 @@ class Activations(NamedTuple):
     weights need them.
 
     Attributes:
-        kv: (2, HB, N, k), keys and values.
-        states: (T, L+1, B, d), the embedding and every layer's output.
-        queries: (T, L, H, B, k).
-        attention: the attention weights before dropout, for each step (L, HB, 1, n), one behind
-            another in one long row; see `split_attention`.
-        reads: (L, T, B, d), what attention has read, before W_o.
-        middles: (L, T, B, d), between the two sub-layers.
-        hiddens: (L, T, B, F), after relu and dropout.
+        kv: keys and values.
+        states: the embedding and every layer's output.
+        attention: the attention weights before dropout, those of one step behind those of another;
+            see `split_attention`.
+        reads: what attention has read, before W_o.
+        middles: between the two sub-layers.
+        hiddens: after relu and dropout.
     """
 
-    kv: Tensor
-    states: Tensor
-    queries: Tensor
-    attention: Tensor
-    reads: Tensor
-    middles: Tensor
-    hiddens: Tensor
+    kv: Tensor  # (2, HB, N, k)
+    states: Tensor  # (T, L+1, B, d)
+    queries: Tensor  # (T, L, H, B, k)
+    attention: Tensor  # one long row: for each step L HB n numbers
+    reads: Tensor  # (L, T, B, d)
+    middles: Tensor  # (L, T, B, d)
+    hiddens: Tensor  # (L, T, B, F)
 
 
 class StepActivations(NamedTuple):

@@ -22,39 +22,37 @@ from feedback.transformer import Layer
 
 
 class Affine(NamedTuple):
-    """A weight (o, i) with its bias (o,)."""
+    """A weight with its bias, from i numbers to o."""
 
-    weight: Tensor | None
-    bias: Tensor | None
+    weight: Tensor | None  # (o, i)
+    bias: Tensor | None  # (o,)
 
 
 class FoldedLayer(NamedTuple):
     """What one layer needs at every step; or the gradients of it, None where nobody wants one.
 
     Attributes:
-        maps: four `Affine`. query (d, d) makes q = (W_q LN1(x) + u) / sqrt(k) and widen (F, d)
-            makes W_1 LN2(x) + b_1, both from an x normalised without gain and bias. output (d, d)
-            and narrow (d, F) are the layer's own.
-        r, s: (H, k, n) and (H, 1, n), the farthest first: q·key + q·r + s is the score.
+        maps: query makes q = (W_q LN1(x) + u) / sqrt(k) and widen makes W_1 LN2(x) + b_1, both from
+            an x normalised without gain and bias; output and narrow are the layer's own.
+        r, s: for every distance, the farthest first: q·key + q·r + s is the score.
     """
 
-    maps: LayerMaps
-    r: Tensor
-    s: Tensor
+    maps: LayerMaps  # of Affine: query, output (d, d), widen (F, d), narrow (d, F)
+    r: Tensor  # (H, k, n)
+    s: Tensor  # (H, 1, n)
 
 
 class FoldedWeights(NamedTuple):
     """What the steps of a pass multiply with; or the gradients of it.
 
     Attributes:
-        mixture: (L+1,), the weights with which outputs enter the memory.
-        project_kv: (2 d, d), W_k above W_v.
-        layers: L times `FoldedLayer`.
+        mixture: the weights with which outputs enter the memory.
+        project_kv: W_k above W_v.
     """
 
-    mixture: Tensor
-    project_kv: Tensor
-    layers: list[FoldedLayer]
+    mixture: Tensor  # (L+1,)
+    project_kv: Tensor  # (2 d, d)
+    layers: list[FoldedLayer]  # L of them
 
     def flat(self) -> list[Tensor | None]:
         """All tensors in a row, as an autograd function takes and gives them."""
