@@ -31,7 +31,7 @@ class Norm(NamedTuple):
     eps: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        return torch.layer_norm(x, *self)
 
 
 class DecoderLayer(NamedTuple):
