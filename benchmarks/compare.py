@@ -125,7 +125,7 @@ def ours(variant: str, what: str, B: int, T: int):
 def training_runs(B: int, T: int) -> dict:
     """Functions that build each model's training step."""
     builds = {"yardstick": partial(train, Yardstick, B, T)}
-    for variant in ("parallel", "feedback-kv", "feedback-kv, stack", "feedback"):
+    for variant in ("parallel", "feedback-kv", "feedback"):
         builds[variant] = partial(ours, variant, "training", B, T)
     builds["labml shared"] = partial(train, partial(Labml, True), B, T)
     builds["labml unshared"] = partial(train, partial(Labml, False), B, T)
@@ -208,7 +208,7 @@ def main() -> None:
         del runs
         report.ratio(name, "feedback-kv", "yardstick", bound, most=True)
         report.ratio(name, "parallel", "yardstick", 1.3, most=True)
-        report.ratio(name, "labml shared", "feedback-kv, stack", 2, most=False)
+        report.ratio(name, "labml shared", "feedback-kv", 2, most=False)
         report.ratio(name, "labml unshared", "feedback", 2, most=False)
     for B in (1, 32):
         name = f"generation of 256 tokens, B={B}"

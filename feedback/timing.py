@@ -26,7 +26,6 @@ from feedback.peak_memory import peak_memory
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
     "feedback-kv": ("feedback-kv", "sequence"),
-    "feedback-kv, stack": ("feedback-kv", "stack"),
     "feedback-kv, loop": ("feedback-kv", "loop"),
     "feedback": ("feedback", "stack"),
     "feedback, loop": ("feedback", "loop"),

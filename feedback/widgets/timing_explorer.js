@@ -35,7 +35,6 @@ const CIRCLE = "M5.5 0a5.5 5.5 0 1 1-11 0a5.5 5.5 0 1 1 11 0z";
 const LOOKS = {
   parallel: [CIRCLE, ""],
   "feedback-kv": ["M-5-5h10v10h-10z", ""],
-  "feedback-kv, stack": ["M0-6.5L6 4.5H-6z", "8 4"],
   "feedback-kv, loop": ["M0-7L7 0 0 7-7 0z", "2 4"],
   feedback: ["M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z", "12 4 2 4"],
   "feedback, loop": ["M0 6.5L6-4.5H-6z", "2 4"],
