@@ -43,7 +43,7 @@ class Characters:
     """
 
     def __init__(self, text: str):
-        present = np.zeros(sys.maxunicode + 1, dtype=bool)
+        present: np.ndarray = np.zeros(sys.maxunicode + 1, dtype=bool)
         for codes in code_points(text):
             present[codes] = True
         found = np.flatnonzero(present)
@@ -80,11 +80,12 @@ class Characters:
 
         Raises:
             TypeError: `text` is not a str.
-        ValueError: it holds a character that the vocabulary lacks.
+            ValueError: it holds a character that the vocabulary lacks.
         """
         if not isinstance(text, str):
             raise TypeError(f"text is {type(text).__name__}; it must be a str")
-        tokens, done = np.empty(len(text), dtype=np.int64), 0
+        tokens: np.ndarray = np.empty(len(text), dtype=np.int64)
+        done = 0
         for codes in code_points(text):
             piece = tokens[done : done + len(codes)]
             np.take(self._tokens, codes, out=piece, mode="clip")

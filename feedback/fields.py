@@ -27,5 +27,5 @@ def documented(cls: type) -> type:
         )
         for field in dataclasses.fields(cls)
     ]
-    cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__), "", "Attributes:", *attributes])
+    cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__ or ""), "", "Attributes:", *attributes])
     return cls

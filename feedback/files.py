@@ -9,15 +9,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # Windows
+if sys.platform == "win32":
     import msvcrt
+else:
+    import fcntl
 
 UNFINISHED = ".unfinished-"
 # Answers of systems and file systems that do not sync, or not folders.
@@ -123,7 +124,7 @@ def lock(file: Path) -> int:
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

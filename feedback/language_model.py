@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,9 @@ from feedback.memory import FeedbackTransformer
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.transformer import SequenceModel, Trace, Transformer
 
-KINDS = {kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)}
+KINDS: dict[str, Any] = {
+    kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)
+}
 
 
 def build(config: Config, path: str | None = None) -> SequenceModel:
@@ -238,11 +241,10 @@ class LanguageModel(nn.Module):
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}: there is no token to read")
         if is_intercepted() or tokens.is_meta or type(tokens) is not Tensor:
             return  # there are no numbers to look at
-        low, high = tokens.min().item(), tokens.max().item()
-        if low < 0 or high >= self.config.n_tokens:
-            raise ValueError(
-                f"token ids lie in {low}..{high}; this vocabulary has 0..{self.config.n_tokens - 1}"
-            )
+        assert self.config.n_tokens is not None  # a language model has a vocabulary
+        low, high, last = tokens.min().item(), tokens.max().item(), self.config.n_tokens - 1
+        if low < 0 or high > last:
+            raise ValueError(f"token ids lie in {low}..{high}; this vocabulary has 0..{last}")
 
 
 def sample(

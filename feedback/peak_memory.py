@@ -58,9 +58,9 @@ def peak_memory(build: Callable[[], Callable[[], object]]) -> int | None:
                 "script that calls peak_memory: write that to a file, and the call under "
                 '`if __name__ == "__main__":`'
             )
-        peak, error = pickle.loads(answer.read_bytes())
-    if error is not None:
-        raise error
+        peak, what_went_wrong = pickle.loads(answer.read_bytes())
+    if what_went_wrong is not None:
+        raise what_went_wrong
     return peak
 
 
@@ -69,7 +69,8 @@ def _answer(name: str, question: Path, answer: Path) -> None:
 
     The error that was raised may be of a class that only that process has.
     """
-    peak = error = build = None
+    peak = build = None
+    error: Exception | None = None
     try:
         build = pickle.loads(question.read_bytes())
         peak = _peak(build)
@@ -101,7 +102,8 @@ def _peak(build: Callable[[], Callable[[], object]]) -> int | None:
     before, run = _high_water(), build()
     for _ in range(3):
         run()
-    return None if before is None else _high_water() - before
+    after = _high_water()
+    return None if before is None or after is None else after - before
 
 
 def _high_water() -> int | None:

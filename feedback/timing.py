@@ -162,7 +162,7 @@ def sweep(
     for case in cases:
         sizes = tuple(value for name, value in asdict(case).items() if name != "variant")
         groups.setdefault(sizes, []).append(case)
-    results = []
+    results: list[dict] = []
     found = {
         "machine": describe_machine(),
         "measured": {"seconds": seconds, "min_samples": min_samples, "rounds": rounds},

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class ReplacingStream:
@@ -38,7 +38,8 @@ def every_character_shown() -> Iterator[None]:
     """While this lasts, a character that the console cannot show is a "?", and no error."""
     with open(os.devnull, "w") as nowhere:  # where there is no stream, as without a console
         streams = (nowhere if x is None else x for x in (sys.stdout, sys.stderr))
-        out, err = (ReplacingStream(stream) for stream in streams)
+        replacing: list[Any] = [ReplacingStream(stream) for stream in streams]
+        out, err = replacing
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield
 

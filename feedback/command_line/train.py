@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import Field, fields, replace
+from typing import Any
 
 from feedback import data
 from feedback.command_line.values import model_folder, or_none, path
 from feedback.config import MODELS, Config
 from feedback.fields import MEANING
-from feedback.tasks import TASKS
+from feedback.tasks import TASKS, Task
 from feedback.training import loop
 from feedback.training.processes import process_group, rank_and_world_size
 from feedback.training.run_folder import BEST, holds_model
@@ -53,7 +55,8 @@ def add_train(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="begin with the weights of this parallel model, or of the best one of this run",
     )
-    for title, text, task in zip(("the model", "training"), TEXT, TASK, strict=True):
+    parts: Iterable[tuple[str, Any, Any]] = zip(("the model", "training"), TEXT, TASK, strict=True)
+    for title, text, task in parts:
         group = parser.add_argument_group(title)
         for field in fields(text):
             if field.name != "n_tokens":  # the vocabulary comes from the text or the task
@@ -61,7 +64,8 @@ def add_train(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     return parser
 
 
-NUMBERS = {"int": (int, "N"), "float": (float, "X")}  # annotation -> reader of words, metavar
+# Of a field's type: a reader of words, and what the help calls its number.
+NUMBERS: dict[str, tuple[Callable, str]] = {"int": (int, "N"), "float": (float, "X")}
 
 
 def add_field(
@@ -73,15 +77,16 @@ def add_field(
     """
     default = f"{on_text}" if on_text == on_task else f"{on_text}; of a task: {on_task}"
     meaning = f"{field.metadata[MEANING]} (default: {default})"
-    shown = dict(help=meaning.replace("None", "none").replace("%", "%%"), default=argparse.SUPPRESS)
+    shown: dict[str, Any] = {"help": meaning.replace("None", "none").replace("%", "%%")}
+    shown["default"] = argparse.SUPPRESS
     flag = f"--{field.name.replace('_', '-')}"
     if field.name == "model":
         group.add_argument(flag, choices=MODELS, **shown)
     elif field.name == "memory_mixture":
         group.add_argument(flag, nargs="+", metavar="WEIGHT", **shown)
     else:
-        number, metavar = NUMBERS[field.type.removesuffix(" | None")]
-        if field.type.endswith(" | None"):
+        number, metavar = NUMBERS[str(field.type).removesuffix(" | None")]
+        if str(field.type).endswith(" | None"):
             number, metavar = or_none(number), f"{metavar}|none"
         group.add_argument(flag, type=number, metavar=metavar, **shown)
 
@@ -89,6 +94,7 @@ def add_field(
 def train(options: argparse.Namespace) -> None:
     """Train, and say where the best model is."""
     config, settings = asked_for(options)
+    source: data.Text | Task
     if options.task:
         source = TASKS[options.task]
     else:
@@ -117,8 +123,9 @@ def asked_for(options: argparse.Namespace) -> tuple[Config, Settings]:
         asked.setdefault("lengthen_below", None)
     elif start is not None:  # a default must not be what makes short windows fail
         asked.setdefault("start_length", min(start, asked.get("sequence_length", start)))
-    config, settings = (
-        replace(default, **{f.name: asked[f.name] for f in fields(default) if f.name in asked})
-        for default in defaults
-    )
-    return config, settings
+
+    def filled_in(default: Any) -> Any:
+        names = [field.name for field in fields(default) if field.name in asked]
+        return replace(default, **{name: asked[name] for name in names})
+
+    return filled_in(defaults[0]), filled_in(defaults[1])

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from feedback.storage import INDEX
 from feedback.training.run_folder import BEST
@@ -48,7 +49,7 @@ def duration(word: str) -> float:
     return number
 
 
-def or_none(kind: type) -> Callable[[str], object]:
+def or_none(kind: Any) -> Callable[[str], object]:
     """A reader of words for a field that may be None, which the word `none` stands for."""
 
     def read(word: str) -> object:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,9 +73,7 @@ def can_take_fast_path(
     return reason is None
 
 
-def why_not_fast_path(
-    core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple]
-) -> str | None:
+def why_not_fast_path(core: nn.Module, kind: Any, beside: Sequence[tuple]) -> str | None:
     """What makes the model more than the weights that its config names; None if nothing does."""
     if nn.modules.module._has_any_global_hook():
         return "there are hooks for all modules"
@@ -131,7 +130,7 @@ def tree(module: nn.Module) -> Iterator[nn.Module]:
 
 
 @cache
-def built(kind: type[nn.Module], config: Config) -> list[tuple]:
+def built(kind: Any, config: Config) -> list[tuple]:
     """What the config builds: type and shapes of the weights of every module."""
     with torch.device("meta"):
         model = kind(config)

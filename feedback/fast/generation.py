@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +67,7 @@ class Decoder:
         self.scale = 1 / math.sqrt(self.config.d_model // self.config.heads)
         linear_map = prepacked if batch_size and batch_size > 1 else plain
 
-        def own(x: Tensor | None) -> Tensor | None:
+        def own(x: Any) -> Any:  # a Tensor or None
             return x if batch_size is None or x is None else x.clone()
 
         def linear(z: nn.Linear) -> LinearMap:
