@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -500,6 +499,7 @@ def test_a_full_disk_ends_the_run_with_the_checkpoint_before_intact(tmp_path, mo
 
 @pytest.mark.slow
 def test_the_system_refusing_to_write_ends_the_command_with_an_error(tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
     (tmp_path / "mine.txt").write_text(WORDS)
 
     def limit():
