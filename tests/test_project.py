@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -155,6 +156,12 @@ def test_the_changelog_begins_with_what_is_unreleased_and_then_the_version_of_th
     assert first == "Unreleased"
     assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", second)
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"] == version
+
+
+def test_what_the_changelog_says_moved_is_there():
+    unreleased = (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1]
+    for place in re.findall(r"^ *\| `feedback\..*\| `(feedback[\w.]+)`", unreleased, re.MULTILINE):
+        pkgutil.resolve_name(place)
 
 
 def test_a_tool_that_is_pinned_for_every_python_has_the_version_of_the_book():
