@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ JOBS = {
 }
 COLAB = ROOT / "tests" / "colab"
 needs_make = pytest.mark.skipif(not shutil.which("make"), reason="no make here")
+needs_linters = pytest.mark.skipif(
+    find_spec("check_jsonschema") is None, reason="what make lint needs is not installed"
+)
 needs_shell = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
 
 
@@ -83,6 +87,7 @@ MISUSE = [
 ]
 
 
+@needs_linters
 @pytest.mark.parametrize("breaks", [FORM, MISUSE], ids=["form", "misuse"])
 def test_a_file_that_github_cannot_read_or_a_stranger_could_misuse_is_named(tmp_path, breaks):
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
