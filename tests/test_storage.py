@@ -234,6 +234,7 @@ def save_forever(models, folder, ready):
             model.save(folder)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_killed_process_leaves_a_readable_model(tmp_path):
     first, second = model_of(1), model_of(2)
     first.save(tmp_path)
