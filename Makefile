@@ -10,6 +10,7 @@ TESTERS ?= 3
 define lint
 $(BIN)ruff check .
 $(BIN)ruff format --check .
+$(BIN)mypy
 $(BIN)python tests/github_files.py
 endef
 
