@@ -25,11 +25,13 @@ book: $(READY) ## execute every notebook and build the HTML book
 test: book ## build the book, then run every test
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
+	$(BIN)python tests/javascript/check.py
 	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(BIN)ruff check .
 	$(BIN)ruff format --check .
+	$(BIN)python tests/javascript/check.py
 	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow"
 
 serve: book ## show the built book on http://localhost:8000
