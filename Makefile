@@ -12,6 +12,7 @@ $(BIN)ruff check .
 $(BIN)ruff format --check .
 $(BIN)mypy
 $(BIN)python tests/github_files.py
+$(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
