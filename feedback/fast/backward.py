@@ -24,7 +24,7 @@ from torch import Tensor
 
 from feedback.fast.blocks import BLOCK, Blocks
 from feedback.fast.dropout import LayerMasks, apply_mask
-from feedback.fast.forward import Activations, PassSettings, StepActivations, at_step, of_step
+from feedback.fast.forward import Activations, PassSettings, of_step
 from feedback.fast.linear import LayerMaps, prepacked
 from feedback.fast.weights import FoldedWeights
 
@@ -43,14 +43,17 @@ class BackwardStep(NamedTuple):
     """What undoing one step reads, and where it puts its gradients, cut into layers.
 
     Attributes:
-        kept: what the step has left behind.
+        states, middles, hiddens, attention: what the step has left behind, as in `Activations`.
         keys, values: those that it has read.
         mean1, scale1, mean2, scale2: of what the norms LN1 and LN2 have normalised.
         d_results: for each linear map the gradients of what it gave.
         d_scores, d_reads: of the scores, and of what attention has read.
     """
 
-    kept: StepActivations
+    states: Sequence[Tensor]  # L+1 times (B, d)
+    middles: Sequence[Tensor]  # L times (B, d)
+    hiddens: Sequence[Tensor]  # L times (B, F)
+    attention: Sequence[Tensor]  # L times (HB, 1, n)
     keys: Tensor  # (HB, n, k)
     values: Tensor  # (HB, k, n)
     mean1: Sequence[Tensor]  # L times (B, 1)
@@ -145,8 +148,12 @@ class Backward:
         c, attention = t - blocks.start, blocks.step_attention[t]
         mean1, scale1 = of_step(c, blocks.norms1.mean, blocks.norms1.scale)
         mean2, scale2 = of_step(c, blocks.norms2.mean, blocks.norms2.scale)
+        middles, hiddens = of_step(t, self.activations.middles, self.activations.hiddens)
         return BackwardStep(
-            kept=at_step(self.activations, attention, t),
+            states=self.activations.states[t].unbind(),
+            middles=middles,
+            hiddens=hiddens,
+            attention=attention.unbind(),
             keys=self.keys[:, end - n : end],
             values=self.values[:, :, end - n : end],
             mean1=mean1,
@@ -162,12 +169,12 @@ class Backward:
         self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks
     ) -> Tensor:
         """From x̄, the gradient of layer i's output, to z̄: (B, d) -> (B, d)."""
-        maps, d_results, z = self.maps[i], step.d_results, step.kept.middles[i]
+        maps, d_results, z = self.maps[i], step.d_results, step.middles[i]
         # h̄ = W_2ᵀ (M_2 ⊙ x̄) ⊙ M_h ⊙ [h > 0]
         d_hidden = maps.narrow(apply_mask(grad, masks.feed_forward_output, d_results.narrow[i]))
         if masks.hidden is not None:
             d_hidden *= masks.hidden
-        hidden, out = step.kept.hiddens[i], d_results.widen[i]
+        hidden, out = step.hiddens[i], d_results.widen[i]
         d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=out)  # (B, F)
         # z̄ = x̄ + N'_z(W_1ᵀ h̄)
         d_normal = maps.widen(d_hidden)  # (B, d)
@@ -185,7 +192,7 @@ class Backward:
         if masks.attention is not None:
             d_attention *= masks.attention
         # s̄_j = a_j (ā_j - Σ_i a_i ā_i)
-        attention, out = step.kept.attention[i], step.d_scores[i]
+        attention, out = step.attention[i], step.d_scores[i]
         d_score = softmax_backward(d_attention, attention, -1, grad.dtype, grad_input=out)
         # q̄ = Σ_j s̄_j (k_j + r_j)
         n = d_score.shape[-1]
@@ -196,7 +203,7 @@ class Backward:
         if i == 0:  # its norm and query can wait for the block's end
             return grad
         # x̄ = z̄ + N'_x(W_qᵀ q̄)
-        d_normal, x = maps.query(d_results.query[i]), step.kept.states[i]  # (B, d) each
+        d_normal, x = maps.query(d_results.query[i]), step.states[i]  # (B, d) each
         return grad + through_norm(d_normal, x, step.mean1[i], step.scale1[i])
 
     def add_to_embeddings(self) -> None:

@@ -165,10 +165,7 @@ class Forward:
 
     def run(self) -> Tensor:
         """Take all steps. Returns the last layer's outputs, (B, T, d)."""
-        y = self.x.new_empty(self.x.shape)
-        for t in range(self.x.shape[1]):
-            y[:, t] = self.step(t)
-        return y
+        return torch.stack([self.step(t) for t in range(self.x.shape[1])], dim=1)
 
     def step(self, t: int) -> Tensor:
         """Take step t and put its key and value behind the others. Returns its output, (B, d)."""
@@ -217,7 +214,8 @@ class Forward:
         hidden = maps.widen(normalize(middle, self.settings.eps).x, relu=True)  # (B, F)
         hidden = apply_mask(hidden, masks.hidden, out=now.hiddens[i])
         output = add_to_residual(maps.narrow, hidden, middle, masks.feed_forward_output)  # (B, d)
-        return now.states[i + 1].copy_(output)
+        now.states[i + 1].copy_(output)
+        return output
 
     def remember(self, end: int, states: Tensor) -> None:
         """Mix the states (L+1, B, d) into a memory vector; its key and value are number `end`."""

@@ -24,7 +24,7 @@ def relative_scores(
         keys: (HB, k, n).
         r, s: (H, k, S) and (H, 1, S), the farthest first; keys beyond S share the farthest row.
     """
-    k, n = keys.shape[1:]
+    _, k, n = keys.shape
     near = min(n, r.shape[2])
     scores = torch.baddbmm(
         s[:, :, -near:], to_distances, r[:, :, -near:], beta=scale, alpha=scale
