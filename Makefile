@@ -5,8 +5,19 @@ READY := .venv/.ready
 # How many test files are tried at once. Page tests wait for a browser half of the time.
 TESTERS ?= 3
 
+# What needs nothing to run. The recipes of book, test and check are plain commands that Windows
+# knows too: README.md, Without make, has them, and a test compares.
+define lint
+$(BIN)ruff check .
+$(BIN)ruff format --check .
+$(BIN)mypy
+$(BIN)python tests/github_files.py
+$(BIN)python tests/javascript/check.py
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake repository colab clean
+.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake \
+	repository other-python lint colab colab-image colab-issue clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,14 +34,15 @@ book: $(READY) ## execute every notebook and build the HTML book
 	$(BIN)python book/tools/build.py
 
 test: book ## build the book, then run every test
-	$(BIN)ruff check .
-	$(BIN)ruff format --check .
+	$(lint)
 	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
-	$(BIN)ruff check .
-	$(BIN)ruff format --check .
+	$(lint)
 	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow"
+
+lint: $(READY) ## lint alone, as before each commit (see CONTRIBUTING.md)
+	$(lint)
 
 serve: book ## show the built book on http://localhost:8000
 	$(BIN)python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
@@ -63,8 +75,23 @@ repository: $(READY) ## set the public address: make repository URL=https://gith
 	$(if $(filter undefined,$(origin URL)),$(error say URL=https://github.com/OWNER/REPO, or URL= to remove it))
 	$(BIN)python book/tools/sync.py --repository "$(URL)"
 
+# Another Python gets an environment of its own: what builds the book has no version for each.
+other-python: ## the quick tests on another Python: make other-python PYTHON=python3.13
+	$(PYTHON) -m venv --clear _build/other-python
+	_build/other-python/bin/pip install --quiet -r tests/package.txt
+	_build/other-python/bin/pip install --quiet --no-deps -r tests/labml.txt
+	_build/other-python/bin/pip install --quiet -e .
+	_build/other-python/bin/pytest -q -rs -n auto --dist loadfile -m "not book and not slow" \
+		--ignore tests/pages
+
 colab: ## rehearse every notebook alone, in an environment that holds what Colab holds
 	$(PYTHON) tests/colab/rehearse.py
+
+colab-image: ## the same in Colab's own image, which needs Docker
+	$(PYTHON) tests/colab/in_image.py
+
+colab-issue: ## in a workflow, after colab-image: say on GitHub what failed
+	$(PYTHON) tests/colab/report.py
 
 clean: ## remove everything that can be made again
 	rm -rf _build .venv

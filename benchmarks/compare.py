@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from feedback import Config, LanguageModel, timing
-from feedback.__main__ import path
 from feedback.attention import merge_heads, split_heads
+from feedback.command_line.values import path
 from feedback.files import check_writable, write_atomically
 from feedback.machine import describe_machine, device
 
@@ -125,7 +125,7 @@ def ours(variant: str, what: str, B: int, T: int):
 def training_runs(B: int, T: int) -> dict:
     """Functions that build each model's training step."""
     builds = {"yardstick": partial(train, Yardstick, B, T)}
-    for variant in ("parallel", "feedback-kv", "feedback-kv, stack", "feedback"):
+    for variant in ("parallel", "feedback-kv", "feedback"):
         builds[variant] = partial(ours, variant, "training", B, T)
     builds["labml shared"] = partial(train, partial(Labml, True), B, T)
     builds["labml unshared"] = partial(train, partial(Labml, False), B, T)
@@ -153,7 +153,7 @@ class Report:
 
     def __init__(self, out: Path | None, rounds: int):
         self.out, self.results = out, {}
-        self.measured = dict(seconds=1.0, least=5, rounds=rounds, patience=12.0)
+        self.measured = dict(seconds=1.0, min_samples=5, rounds=rounds, max_seconds=12.0)
 
     def keep(self, peaks: dict | None = None) -> None:
         found = {
@@ -208,7 +208,7 @@ def main() -> None:
         del runs
         report.ratio(name, "feedback-kv", "yardstick", bound, most=True)
         report.ratio(name, "parallel", "yardstick", 1.3, most=True)
-        report.ratio(name, "labml shared", "feedback-kv, stack", 2, most=False)
+        report.ratio(name, "labml shared", "feedback-kv", 2, most=False)
         report.ratio(name, "labml unshared", "feedback", 2, most=False)
     for B in (1, 32):
         name = f"generation of 256 tokens, B={B}"

@@ -40,7 +40,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = Path("_build") / "runs"  # relative, so that run.json says nothing of this machine
 RESULTS = ROOT / "feedback" / "results"
 TIMINGS = {
-    "timing": "-m feedback time --base 8 64 4 --seconds 0.2",
+    "timing": (
+        "-m feedback time --batch-size 8 1 32 --sequence-length 64 32 128 256 --seconds 0.2"
+    ),
     "comparison": "benchmarks/compare.py",
 }
 NAMES = (*EXPERIMENTS, "pretrained", *TIMINGS)

@@ -64,7 +64,7 @@ class Attention(nn.Module):
         s: (S, H), a score for every distance, whatever the query, the farthest first.
         dropout: drops attention weights.
 
-    Source: Transformer-XL's relative attention with learned distances, as labml has it.
+    Source: Transformer-XL's relative attention with learned distances, as in labml's model.
     """
 
     def __init__(

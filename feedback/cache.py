@@ -3,7 +3,7 @@
 `Memory` is what a model hands back and takes in: it never changes. Within one forward pass keys and
 values grow by one a step, in one of two containers: `GrowingList` is plain, `GrowingStack` copies
 nothing. Both belong to that pass, so that passes cannot disturb one another. Generation needs no
-gradients and goes on from pass to pass in a `Room` with places to spare.
+gradients and goes on from step to step in a `KVBuffer` with capacity to spare.
 
 Shapes: B batch, H heads, n steps, k features a head.
 """
@@ -29,13 +29,13 @@ class Memory:
         keys, values: tuples of (B, H, n, k): one tensor a layer, or a single one where all layers
             share it.
         config: of the model that made it; only a model with an equal config takes it back.
-        room: where the next step can be written behind these tensors, if they came from there.
+        buffer: where the next step can be written behind these tensors, if they are views of it.
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     config: Config
-    room: Room | None = None
+    buffer: KVBuffer | None = None
 
     def __len__(self) -> int:
         return self.keys[0].shape[2]
@@ -93,7 +93,7 @@ class Memory:
         return self.changed(lambda x: x.index_select(0, rows))
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Memory:
-        """A memory of the changed tensors; it belongs to no room."""
+        """A memory of the changed tensors, which are views of no buffer."""
         return Memory(tuple(map(change, self.keys)), tuple(map(change, self.values)), self.config)
 
 
@@ -146,37 +146,38 @@ def check_fits(memory: Memory, config: Config, sets: int, x: Tensor) -> None:
             )
 
 
-class Room:
+class KVBuffer:
     """A buffer for the keys and values of steps that come one at a time, without gradients.
 
-    All memories made in a room share it, and each sees the steps up to its own end. Only the memory
-    that was made last goes on in it, and only while it holds the very tensors that it was given:
-    any other one is copied into a room of its own. So a place is written only once. A full room is
-    left for one twice as large.
+    Memories made one after another share it, and each sees the steps up to its own end. Only the
+    memory that was made last goes on in it, and only while it holds the very tensors that it was
+    given: any other one is copied into a buffer of its own. So no slot is written twice. A full
+    buffer is left for one twice as large.
 
     Attributes:
-        buffer: (sets, 2, H, B, places, k), keys and values of every set.
-        end: how many places are taken.
-        given: the keys and values of the memory made last.
+        slots: (sets, 2, H, B, capacity, k), keys and values of every set.
+        length: how many steps it holds.
+        latest: the keys and values of the memory made last.
     """
 
     def __init__(self, memory: Memory):
         pairs = zip(memory.keys, memory.values, strict=True)
-        past = torch.stack([torch.stack(pair) for pair in pairs]).transpose(2, 3)
-        *sizes, self.end, k = past.shape
-        self.buffer = past.new_empty(*sizes, max(16, 2 * self.end), k)
-        self.buffer[..., : self.end, :] = past
-        self.given = memory.keys, memory.values
+        past = torch.stack([torch.stack(pair) for pair in pairs])  # (sets, 2, B, H, n, k)
+        past = past.transpose(2, 3)  # (sets, 2, H, B, n, k)
+        *sizes, self.length, k = past.shape
+        self.slots = past.new_empty(*sizes, max(16, 2 * self.length), k)
+        self.slots[..., : self.length, :] = past
+        self.latest = memory.keys, memory.values
 
     @classmethod
-    def after(cls, memory: Memory) -> Room:
-        """A room in which one more step can be written behind `memory`."""
-        room = memory.room
-        if room is not None and room.end < room.buffer.shape[4]:
-            keys, values = room.given
-            here = memory.keys is keys and memory.values is values
-            if here and room.buffer.is_inference() == torch.is_inference_mode_enabled():
-                return room
+    def extending(cls, memory: Memory) -> KVBuffer:
+        """A buffer in which one more step can be written behind `memory`: its own, or a copy."""
+        buffer = memory.buffer
+        if buffer is not None and buffer.length < buffer.slots.shape[4]:
+            keys, values = buffer.latest
+            is_latest = memory.keys is keys and memory.values is values
+            if is_latest and buffer.slots.is_inference() == torch.is_inference_mode_enabled():
+                return buffer
         return cls(memory)
 
     def write(self, new: Tensor, first: int = 0) -> None:
@@ -184,20 +185,23 @@ class Room:
 
         Behind autograd's back, as in `Stack`: who reads the steps before is not disturbed.
         """
-        self.buffer.data[first : first + len(new), :, :, :, self.end] = new
+        self.slots.data[first : first + len(new), :, :, :, self.length] = new
 
-    def read(self, i: int, start: int, end: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of set i from step `start` to `end`, each (HB, n, k)."""
-        keys, values = self.buffer[i].flatten(1, 2)[:, :, start:end]
+    def read(self, i: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of set i from step `start` to `stop`, each (HB, n, k)."""
+        keys, values = self.slots[i].flatten(1, 2)[:, :, start:stop]
         return keys, values
 
-    def memory(self, config: Config) -> Memory:
-        """Take the step that was written; all steps, or as many as the config lets a model keep."""
-        self.end += 1
-        start = max(0, self.end - (config.memory_size or self.end))
-        steps = self.buffer[..., start : self.end, :].transpose(2, 3)  # (sets, 2, B, H, n, k)
-        self.given = steps[:, 0].unbind(), steps[:, 1].unbind()
-        return Memory(*self.given, config, self)
+    def commit(self, config: Config) -> Memory:
+        """Count the step that was written, and give the memory that ends with it.
+
+        It holds all steps, or as many as the config lets a model keep.
+        """
+        self.length += 1
+        start = max(0, self.length - (config.memory_size or self.length))
+        steps = self.slots[..., start : self.length, :].transpose(2, 3)  # (sets, 2, B, H, n, k)
+        self.latest = steps[:, 0].unbind(), steps[:, 1].unbind()
+        return Memory(*self.latest, config, self)
 
 
 class GrowingList:
@@ -235,7 +239,7 @@ class Stack(torch.autograd.Function):
 
 
 class GrowingStack:
-    """One buffer with room for every step of the pass: a reading is a view of it."""
+    """One buffer with a slot for every step of the pass: a reading is a view of it."""
 
     def __init__(self, start: Tensor, steps: int):
         B, H, n, k = start.shape

@@ -8,40 +8,50 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from feedback.fields import described, documented
+
 MODELS = ("parallel", "feedback", "feedback-kv")
 
 
+@documented
 @dataclass(frozen=True)
 class Config:
     """The shape of a model. Every field is checked here, before anything is built.
-
-    Attributes:
-        model: "parallel", "feedback" or "feedback-kv" (keys and values shared by all layers).
-        n_tokens: vocabulary size V; None for a bare stack of layers without embedding and head.
-        d_model: width d of every vector between layers; a multiple of `heads`.
-        heads: attention heads H; each works on k = d / H features.
-        n_layers: layers L.
-        d_ff: hidden width F of the feed-forward sub-layer.
-        dropout: probability used in all four places, 0 <= dropout < 1.
-        max_distance: learned distances S. Farther tokens share row S; nothing caps the length.
-        memory_size: keep only the last n memory vectors; None keeps all. Feedback models only.
-        memory_mixture: "learned", or L+1 fixed weights >= 0 that sum to 1 (embedding first).
-            Feedback models only.
 
     Raises:
         TypeError, ValueError: a field has the wrong type or is out of range.
     """
 
-    model: str = "feedback-kv"
-    n_tokens: int | None = 65
-    d_model: int = 256
-    heads: int = 4
-    n_layers: int = 4
-    d_ff: int = 1024
-    dropout: float = 0.0
-    max_distance: int = 512
-    memory_size: int | None = None
-    memory_mixture: str | Iterable[float] = "learned"
+    model: str = described(
+        '"parallel", "feedback" or "feedback-kv" (keys and values shared by all layers)',
+        default="feedback-kv",
+    )
+    n_tokens: int | None = described(
+        "vocabulary size V; None for a bare stack of layers without embedding and head", default=65
+    )
+    d_model: int = described(
+        "width d of every vector between layers, a multiple of `heads`", default=256
+    )
+    heads: int = described("attention heads H, each of k = d / H features", default=4)
+    n_layers: int = described("number of layers L", default=4)
+    d_ff: int = described("hidden width F of the feed-forward sub-layer", default=1024)
+    dropout: float = described(
+        "probability of dropout in all its four places, 0 <= dropout < 1", default=0.0
+    )
+    max_distance: int = described(
+        "number of learned distances S; tokens farther apart share the last, and nothing caps the "
+        "length",
+        default=512,
+    )
+    memory_size: int | None = described(
+        "keep only the last so many memory vectors; None keeps all (feedback models only)",
+        default=None,
+    )
+    memory_mixture: str | Iterable[float] = described(
+        '"learned", or L + 1 fixed weights >= 0 that sum to 1, that of the embedding first '
+        "(feedback models only)",
+        default="learned",
+    )
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

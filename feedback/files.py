@@ -1,21 +1,24 @@
 """Files that are whole or as they were before: written in one step, locked, read with clear errors.
 
 Every writer of the package goes through `write_atomically`, so that a power cut or a full disk
-leaves the old file.
+leaves the old file. Every reader of JSON goes through `parse_json`.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # Windows
+if sys.platform == "win32":
     import msvcrt
+else:
+    import fcntl
 
 UNFINISHED = ".unfinished-"
 # Answers of systems and file systems that do not sync, or not folders.
@@ -35,6 +38,35 @@ def check_writable(file: Path) -> None:
         raise ValueError(f"{file} is a folder; name a file")
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise ValueError(f"{file.parent} may not be written; name a file in another folder")
+
+
+def read_json(file: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: the file is missing or cannot be read.
+        ValueError: it is truncated or not JSON.
+    """
+    return parse_json(file.read_bytes(), str(file))
+
+
+def parse_json(text: str | bytes, source: str) -> Any:
+    """What a JSON text says; `source` is where it comes from, for the error.
+
+    NaN and Infinity are refused: Python reads and writes them as numbers, but they are not JSON,
+    and other programs stop at them.
+
+    Raises:
+        ValueError: the text is truncated or not JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:  # brackets can be nested too deeply to follow
+        raise ValueError(f"{source}: truncated or not JSON: {error}") from error
+
+
+def _not_json(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
 
 
 def write_atomically(file: Path, data: bytes) -> None:
@@ -92,7 +124,7 @@ def lock(file: Path) -> int:
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

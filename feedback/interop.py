@@ -84,7 +84,7 @@ def check_layer(layer: nn.Module, shared: bool, first: nn.Module) -> None:
 
 
 def check_norms(module: nn.Module) -> None:
-    """Refuse norms that differ in eps: `feedback.fast.sequence` has one for all of them."""
+    """Refuse norms that differ in eps: `fast.forward` has one for all of them."""
     norms = [norm for layer in module.layers for norm in (layer.norm_self_attn, layer.norm_ff)]
     found = sorted({norm.eps for norm in (*norms, module.norm)})
     if len(found) > 1:

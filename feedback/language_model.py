@@ -9,21 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from feedback import storage
 from feedback.cache import Memory
 from feedback.config import Config, is_number, whole_number
-from feedback.fast.eligibility import is_rewritten, may_be_fast
-from feedback.fast.generation import Stepper
-from feedback.fast.sequence import all_rest
+from feedback.fast.dropout import dropout_is_off
+from feedback.fast.eligibility import can_take_fast_path, is_intercepted
+from feedback.fast.generation import Decoder
 from feedback.memory import FeedbackTransformer
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.transformer import SequenceModel, Trace, Transformer
 
-KINDS = {kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)}
+KINDS: dict[str, Any] = {
+    kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)
+}
 
 
 def build(config: Config, path: str | None = None) -> SequenceModel:
@@ -36,6 +40,19 @@ def build(config: Config, path: str | None = None) -> SequenceModel:
         raise ValueError(f"path is {path!r}, but the parallel model has no choice of paths")
     kind = KINDS[config.model]
     return kind(config) if path is None else kind(config, path)
+
+
+class Uninitialised(TorchFunctionMode):
+    """Inside, `torch.nn.init` does nothing: for modules on the meta device, which hold no numbers.
+
+    Without this torch imports its compiler, to see what normal numbers on that device would be, and
+    to load a small model takes twice as long.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 class LanguageModel(nn.Module):
@@ -79,15 +96,15 @@ class LanguageModel(nn.Module):
         `torch.no_grad` a step takes fewer operations, unless the model has hooks or replaced parts.
         """
         self.check_tokens(token, rank=1)
-        drops = not all_rest(self.core.layers)
-        if torch.is_grad_enabled() or drops or not self.may_be_fast():
+        needs_modules = torch.is_grad_enabled() or not dropout_is_off(self.core.layers)
+        if needs_modules or not self.can_take_fast_path():
             return self.plain_step(token, memory)
-        return Stepper(self).step(token, memory)
+        return Decoder(self).step(token, memory)
 
-    def may_be_fast(self) -> bool:
+    def can_take_fast_path(self) -> bool:
         """Whether single steps may read the weights, instead of calling every part."""
         beside = (self, LanguageModel), (self.embedding, nn.Embedding), (self.head, nn.Linear)
-        return may_be_fast(self.core, KINDS[self.core.name], beside)
+        return can_take_fast_path(self.core, KINDS[self.core.name], beside)
 
     def plain_step(self, token: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
         """Do what `step` does by calling every part of the model."""
@@ -160,8 +177,8 @@ class LanguageModel(nn.Module):
         with evaluating(self):
             logits, memory = self(prompt, return_memory=True)
         step = self.quiet_step
-        if length > 1 and self.may_be_fast():
-            step = Stepper(self, rows=len(prompt)).step
+        if length > 1 and self.can_take_fast_path():
+            step = Decoder(self, batch_size=len(prompt)).step
         token = sample(logits[:, -1], temperature, top_k, generator)
         yield token
         for _ in range(length - 1):
@@ -200,11 +217,12 @@ class LanguageModel(nn.Module):
         """
         config, weights, file = storage.load(folder)
         try:
-            with torch.device("meta"):  # nothing is allocated before names and shapes are checked
+            # Nothing is allocated before names and shapes are checked.
+            with torch.device("meta"), Uninitialised():
                 cls(config).load_state_dict(weights, assign=True)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{file}: its weights are not those of its config: {error}") from error
-        with torch.device("meta"):
+        with torch.device("meta"), Uninitialised():
             model = cls(config, path)
         model.load_state_dict(weights, assign=True)
         return model.eval()
@@ -221,13 +239,12 @@ class LanguageModel(nn.Module):
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}; they must be {shape}")
         if tokens.numel() == 0:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}: there is no token to read")
-        if is_rewritten() or tokens.is_meta or type(tokens) is not Tensor:
+        if is_intercepted() or tokens.is_meta or type(tokens) is not Tensor:
             return  # there are no numbers to look at
-        low, high = tokens.min().item(), tokens.max().item()
-        if low < 0 or high >= self.config.n_tokens:
-            raise ValueError(
-                f"token ids lie in {low}..{high}; this vocabulary has 0..{self.config.n_tokens - 1}"
-            )
+        assert self.config.n_tokens is not None  # a language model has a vocabulary
+        low, high, last = tokens.min().item(), tokens.max().item(), self.config.n_tokens - 1
+        if low < 0 or high > last:
+            raise ValueError(f"token ids lie in {low}..{high}; this vocabulary has 0..{last}")
 
 
 def sample(

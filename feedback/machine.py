@@ -24,20 +24,29 @@ def instructions() -> str:
     return used if cap is None else f"{used}, oneDNN at most {cap}"
 
 
-def describe_machine() -> dict[str, str | int]:
-    """What the numbers were measured on."""
-    name = platform.processor() or platform.machine()
+def processor() -> str:
+    """The name of the processor, as exactly as the system says it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        lines = cpuinfo.read_text("utf-8", "replace").splitlines()
-        named = [x for x in lines if x.startswith("model name")]
-        name = named[0].partition(":")[2].strip() if named else name
+        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_machine() -> dict[str, str | int]:
+    """What numbers were measured on: the machine, the versions, and the day in UTC."""
     return {
-        "processor": name,
+        "processor": processor(),
         "instructions": instructions(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        "cores": cores(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

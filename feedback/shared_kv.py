@@ -8,9 +8,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from feedback.attention import KeysValues
-from feedback.cache import GrowingStack, Memory
+from feedback.cache import GrowingList, GrowingStack, Memory
 from feedback.config import Config
-from feedback.fast.eligibility import may_be_fast
+from feedback.fast.eligibility import can_take_fast_path
 from feedback.fast.sequence import whole_sequence
 from feedback.memory import FeedbackTransformer
 
@@ -23,14 +23,13 @@ class FeedbackTransformerKV(FeedbackTransformer):
 
     Args:
         config: with model="feedback-kv".
-        path: "loop" leaves every operation to autograd, as the unshared model does. The other two
-            run the steps of `fast.sequence`, which write one buffer: on "stack" each step is an
-            autograd function of its own, on "sequence" one function is all steps. Outputs and
-            gradients are the same. Single steps, and `trace`, take the unshared model's way.
+        path: "loop" leaves every operation to autograd, as the unshared model does; "sequence" runs
+            all steps in one autograd function, `fast.sequence`. Outputs and gradients are the same.
+            Single steps, and `trace`, take the unshared model's way on either path.
     """
 
     name = "feedback-kv"
-    paths = FeedbackTransformer.paths | {"sequence": GrowingStack}
+    paths = {"loop": GrowingList, "sequence": GrowingStack}
 
     def __init__(self, config: Config, path: str = "sequence"):
         super().__init__(config, path)
@@ -40,11 +39,10 @@ class FeedbackTransformerKV(FeedbackTransformer):
     ) -> Tensor | tuple[Tensor, Memory]:
         """Map embeddings (B, T, d) to outputs (B, T, d), and with `return_memory` to both."""
         memory = self.start(x, memory, sets=1)
-        slow = self.path == "loop" or x.shape[1] == 1
-        if slow or not may_be_fast(self, FeedbackTransformerKV):
+        step_by_step = self.path == "loop" or x.shape[1] == 1
+        if step_by_step or not can_take_fast_path(self, FeedbackTransformerKV):
             return super().forward(x, memory, return_memory)
-        at_once = 1 if self.path == "stack" else None
-        y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values, at_once)
+        y, keys, values = whole_sequence(self, x, *memory.keys, *memory.values)
         y = self.norm(y)
         return (y, self.remember([keys], [values])) if return_memory else y
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from safetensors.torch import save as pack_tensors
 from torch import Tensor
 
 from feedback.config import Config
-from feedback.files import UNFINISHED, write_atomically
+from feedback.files import UNFINISHED, read_json, write_atomically
 
 FORMAT = 1
 INDEX = "model.json"
@@ -74,7 +76,8 @@ def load_once(folder: Path) -> tuple[Config, dict[str, Tensor], Path]:
             f"{index_file}: its config is not one this package knows: {error}"
         ) from error
     weights_file = folder / index["weights"]
-    data = read(weights_file)
+    with missing_named(weights_file):
+        data = weights_file.read_bytes()
     if hashlib.sha256(data).hexdigest() != index["sha256"]:
         raise ValueError(
             f"{weights_file}: truncated or changed since it was saved (its SHA-256 is not the one "
@@ -87,10 +90,8 @@ def load_once(folder: Path) -> tuple[Config, dict[str, Tensor], Path]:
 
 
 def parse_index(file: Path) -> dict:
-    try:
-        index = json.loads(read(file))
-    except (ValueError, RecursionError) as error:  # of JSON, or of the bytes under it
-        raise ValueError(f"{file}: truncated or not JSON: {error}") from error
+    with missing_named(file):
+        index = read_json(file)
     version = index.get("format") if isinstance(index, dict) else None
     if type(version) is not int or version < 1:
         raise ValueError(f"{file}: not written by this package (it has no format number)")
@@ -107,9 +108,11 @@ def parse_index(file: Path) -> dict:
     return index
 
 
-def read(file: Path) -> bytes:
+@contextmanager
+def missing_named(file: Path) -> Iterator[None]:
+    """Say of a file that is not there what that means for the model."""
     try:
-        return file.read_bytes()
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"{file}: missing, so {file.parent} holds no complete model"

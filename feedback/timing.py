@@ -8,14 +8,9 @@ Shapes: B batch, T tokens, L layers.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import pickle
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,49 +18,49 @@ from torch import nn
 from torch.utils.benchmark import Timer
 
 from feedback.config import Config, whole_number
-from feedback.files import write_atomically
+from feedback.fields import described, documented
 from feedback.language_model import LanguageModel
 from feedback.machine import describe_machine, device
+from feedback.peak_memory import peak_memory
 
 VARIANTS = {  # name -> (Config.model, path)
     "parallel": ("parallel", None),
     "feedback-kv": ("feedback-kv", "sequence"),
-    "feedback-kv, stack": ("feedback-kv", "stack"),
     "feedback-kv, loop": ("feedback-kv", "loop"),
     "feedback": ("feedback", "stack"),
     "feedback, loop": ("feedback", "loop"),
 }
 
 
+SIZES = ("batch", "tokens", "layers", "width", "heads", "hidden")  # of a case
+
+
+@documented
 @dataclass(frozen=True)
 class Case:
-    """One thing to time.
-
-    Attributes:
-        what: "training" (forward, cross-entropy, backward) or "generation" (of T tokens after one).
-        variant: a key of `VARIANTS`.
-        batch, tokens, layers: B, T and L.
-        width, heads, hidden: d, H and F. The vocabulary has 65 tokens, the input is random.
+    """One thing to time. The vocabulary has 65 tokens, the input is random.
 
     Raises:
         TypeError, ValueError: a field has the wrong type or is out of range.
     """
 
-    what: str
-    variant: str
-    batch: int = 16
-    tokens: int = 128
-    layers: int = 4
-    width: int = 256
-    heads: int = 4
-    hidden: int = 1024
+    what: str = described(
+        '"training" (forward, cross-entropy, backward) or "generation" (of T tokens after one)'
+    )
+    variant: str = described("a key of `VARIANTS`")
+    batch: int = described("sequences at once, B", default=16)
+    tokens: int = described("tokens of a sequence, T", default=128)
+    layers: int = described("number of layers L", default=4)
+    width: int = described("width d of every vector between layers", default=256)
+    heads: int = described("attention heads H", default=4)
+    hidden: int = described("hidden width F of the feed-forward sub-layer", default=1024)
 
     def __post_init__(self) -> None:
         if self.what not in ("training", "generation"):
             raise ValueError(f"what is {self.what!r}; choose training or generation")
         if self.variant not in VARIANTS:
             raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}")
-        for name in ("batch", "tokens", "layers", "width", "heads", "hidden"):
+        for name in SIZES:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), 1))
 
     def build(self) -> Callable[[], object]:
@@ -79,8 +74,7 @@ class Case:
 
 def training_step(model: nn.Module, B: int, T: int) -> Callable[[], object]:
     """Forward on random tokens (B, T), cross-entropy with others, backward; no optimizer."""
-    place = next(model.parameters()).device
-    inputs, targets = torch.randint(65, (2, B, T), device=place)
+    inputs, targets = torch.randint(65, (2, B, T), device=next(model.parameters()).device)
 
     def run() -> None:
         model.zero_grad()
@@ -99,19 +93,22 @@ def generation(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
 def measure(
     runs: dict[str, Callable[[], object]],
     seconds: float = 1.0,
-    least: int = 5,
+    min_samples: int = 5,
     rounds: int = 2,
-    patience: float = 60.0,
+    max_seconds: float = 60.0,
 ) -> dict[str, list[float]]:
     """Time each function, in turns, on the threads that torch uses.
 
-    A turn warms up and then takes samples of one function, one after the other, as in real use:
-    memory and caches are its own. Turns go round so that no function has the quiet minute alone.
+    In its turn a function is warmed up and then sampled several times in a row, as in real use:
+    memory and caches are its own. Each function has a turn in each round, so that a quiet minute of
+    the machine does not go to one of them alone.
 
     Args:
+        runs: the functions, by name.
         seconds: how long the samples of a turn should take together.
-        least: how many samples a turn has at least,
-        patience: but no more than fill this many seconds, or two.
+        min_samples: how many samples a turn takes even if they need longer than `seconds`.
+        rounds: how many turns each function has.
+        max_seconds: a turn ends after this time, though not before it has two samples.
 
     Returns:
         For each name the seconds of every sample.
@@ -120,10 +117,11 @@ def measure(
     for _ in range(rounds):
         for name, run in runs.items():
             timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
-            once, turn = timer.blocked_autorange(min_run_time=0).median, []  # and a warm-up
-            fill = max(seconds, min(least * once, patience))
-            while len(turn) < 2 or (len(turn) < least and sum(turn) < patience):
-                turn += timer.blocked_autorange(min_run_time=fill).times
+            once = timer.blocked_autorange(min_run_time=0).median  # this is the warm-up, too
+            wanted = max(seconds, min(min_samples * once, max_seconds))
+            turn: list[float] = []
+            while len(turn) < 2 or (len(turn) < min_samples and sum(turn) < max_seconds):
+                turn += timer.blocked_autorange(min_run_time=wanted).times
             samples[name] += turn
     return samples
 
@@ -139,106 +137,10 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
-def peak_memory(build: Callable[[], Callable[[], object]]) -> int | None:
-    """Bytes by which building something and running it three times raises a fresh process's peak.
-
-    On an accelerator, its own memory. None where the system does not say (Windows).
-
-    Args:
-        build: `Case(...).build`, or any function that a fresh process can import.
-
-    Raises:
-        TypeError: `build` is no function.
-        ValueError: a fresh process cannot import it: it stands in a notebook, or in a function.
-        ChildProcessError: it raised an error there, or the process died.
-    """
-    if not callable(build):
-        raise TypeError(f"build is {build!r}; it must be a function")
-    function = getattr(build, "func", build)  # of a functools.partial
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    try:
-        pickled = pickle.dumps(build)
-    except Exception as error:
-        raise ValueError(_not_importable(name, f"{type(error).__name__}: {error}")) from error
-    with tempfile.TemporaryDirectory() as folder:
-        # Files, for one end of a pipe waits, or breaks, when a process dies at the other.
-        question, answer = Path(folder, "build"), Path(folder, "answer")
-        question.write_bytes(pickled)
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_answer, args=(name, question, answer))
-        process.start()
-        try:
-            process.join()
-        finally:  # Ctrl+C ends both
-            process.kill()
-            process.join()
-        if not answer.exists():
-            raise ChildProcessError(
-                f"the memory of {name} cannot be measured: its process died with exit code "
-                f"{process.exitcode}. -9 may mean that memory ran out. The process imports the "
-                "script that calls peak_memory: write that to a file, and the call under "
-                '`if __name__ == "__main__":`'
-            )
-        peak, error = pickle.loads(answer.read_bytes())
-    if error is not None:
-        raise error
-    return peak
-
-
-def _answer(name: str, question: Path, answer: Path) -> None:
-    """In the fresh process: write down the peak, or an error that can be, whatever was raised."""
-    peak = error = build = None
-    try:
-        build = pickle.loads(question.read_bytes())
-        peak = _peak(build)
-    except BaseException as raised:  # SystemExit, too
-        why = f"{type(raised).__name__}: {raised}"
-        if build is None:
-            error = ValueError(_not_importable(name, why))
-        else:
-            error = ChildProcessError(
-                f"the memory of {name} cannot be measured: in its process it raised {why}"
-            )
-    write_atomically(answer, pickle.dumps((peak, error)))
-    os._exit(0)  # a thread that `build` left behind must not keep the process
-
-
-def _not_importable(name: str, why: str) -> str:
-    return (
-        f"the memory of {name} cannot be measured: a fresh process cannot import it ({why}). Write "
-        "it at the top level of a file, and import it from there"
-    )
-
-
-def _peak(build: Callable[[], Callable[[], object]]) -> int | None:
-    if torch.cuda.is_available():
-        run = build()
-        for _ in range(3):
-            run()
-        return torch.cuda.max_memory_allocated()
-    before, run = _high_water(), build()
-    for _ in range(3):
-        run()
-    return None if before is None else _high_water() - before
-
-
-def _high_water() -> int | None:
-    """Bytes of the largest memory this process had. (On Linux rusage begins with the parent's.)"""
-    status = Path("/proc/self/status")
-    if status.exists():
-        (peak,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return 1024 * int(peak.split()[1])
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
-
-
 def sweep(
     cases: Sequence[Case],
     seconds: float = 1.0,
-    least: int = 3,
+    min_samples: int = 3,
     rounds: int = 2,
     memory: bool = False,
     say: Callable[[str], object] = print,
@@ -247,10 +149,10 @@ def sweep(
     """Time cases; those that differ in their variant only take turns.
 
     Args:
-        seconds, least, rounds: see `measure`.
-        memory: measure peak memory too.
-        say: is given each line of a table.
-        keep: is given what there is to return so far, after each group of cases.
+        seconds, min_samples, rounds: see `measure`.
+        memory: whether to measure peak memory too.
+        say: called with each line of a table.
+        keep: called after each group of cases, with what there is to return so far.
 
     Returns:
         What JSON can hold: the machine, how it was measured, and for each case its fields, the
@@ -260,10 +162,10 @@ def sweep(
     for case in cases:
         sizes = tuple(value for name, value in asdict(case).items() if name != "variant")
         groups.setdefault(sizes, []).append(case)
-    results = []
+    results: list[dict] = []
     found = {
         "machine": describe_machine(),
-        "measured": {"seconds": seconds, "least": least, "rounds": rounds},
+        "measured": {"seconds": seconds, "min_samples": min_samples, "rounds": rounds},
         "results": results,
     }
     for group in groups.values():
@@ -272,7 +174,9 @@ def sweep(
             f"{first.what}, batch {first.batch}, {first.tokens} tokens, {first.layers} layers, "
             f"width {first.width}"
         )
-        samples = measure({case.variant: case.build() for case in group}, seconds, least, rounds)
+        samples = measure(
+            {case.variant: case.build() for case in group}, seconds, min_samples, rounds
+        )
         for case in group:
             peak = peak_memory(case.build) if memory else None
             results.append(asdict(case) | {"seconds": samples[case.variant], "peak_bytes": peak})
@@ -283,7 +187,7 @@ def sweep(
 
 
 def line(result: dict, base: Sequence[float]) -> str:
-    """One row of a table: name, median, quartiles, tokens a second, ratio to the median of base."""
+    """A row of a table: name, median and quartiles, tokens a second, median over that of `base`."""
     middle, low, high = spread(result["seconds"])
     speed = result["batch"] * result["tokens"] / middle
     text = (
@@ -294,11 +198,17 @@ def line(result: dict, base: Sequence[float]) -> str:
 
 
 def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]:
-    """For each variant the exponent with which a sweep's time grows with "tokens", "layers"...
+    """For each variant the exponent with which its time grows with one size, a name in `SIZES`.
 
-    Only results that differ from the sweep's most common sizes in `over` alone are used.
+    The other sizes are those that most results share; results of other sizes are left out. So is a
+    variant that was timed at one size only.
+
+    Args:
+        results: of `sweep`.
+        what: "training" or "generation".
+        over: the size that varies.
     """
-    sizes = [name for name in ("batch", "tokens", "layers", "width") if name != over]
+    sizes = [name for name in SIZES if name != over]
     chosen = [result for result in results if result["what"] == what]
     if not chosen:
         return {}

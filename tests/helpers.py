@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from feedback import Config
+from feedback import Config, LanguageModel
 from feedback.language_model import build
 
 # d, H, L, F, S with B and T: odd sizes, one head, one layer, one and two tokens, one sequence, and
@@ -16,6 +16,10 @@ SHAPES = [
     dict(B=3, T=2, d_model=8, heads=2, n_layers=3, d_ff=4, max_distance=5),
     dict(B=1, T=13, d_model=5, heads=1, n_layers=1, d_ff=7, max_distance=4),
 ]
+
+
+MODELS = ["parallel", "feedback", "feedback-kv"]
+SIZES = dict(n_tokens=11, d_model=12, heads=3, n_layers=3, d_ff=8, max_distance=4)
 
 
 def shape_name(shape: dict) -> str:
@@ -33,6 +37,15 @@ def randomize(module: nn.Module, seed: int = 0) -> nn.Module:
 def random_model(model: str, shape: dict, path: str | None = None, **more) -> nn.Module:
     sizes = {name: size for name, size in shape.items() if name not in ("B", "T")}
     return randomize(build(Config(model=model, n_tokens=None, **sizes, **more), path))
+
+
+def small(model: str = "feedback-kv", path: str | None = None, **more) -> LanguageModel:
+    """A language model of `SIZES`."""
+    return randomize(LanguageModel(Config(model=model, **{**SIZES, **more}), path))
+
+
+def some_tokens(B: int = 2, T: int = 9) -> Tensor:
+    return torch.randint(0, 11, (B, T), generator=torch.Generator().manual_seed(0))
 
 
 def random_input(shape: dict, seed: int = 1) -> Tensor:

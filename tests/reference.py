@@ -1,4 +1,4 @@
-"""The equations of the three models, written as plainly as possible: step by step, head by head."""
+"""The equations of chapters 1, 2, 4 and 5 as plainly as possible: step by step, head by head."""
 
 from __future__ import annotations
 

@@ -1,22 +1,29 @@
-"""The command line beside training itself: what it prints and where, and the paths it takes."""
+"""The command line beside training itself: its flags, what it prints and where, and its paths."""
 
 import codecs
 import contextlib
+import inspect
 import io
 import os
 import re
 import subprocess
 import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 import torch
 
 from feedback import Config, LanguageModel, data, timing
-from feedback.__main__ import main
+from feedback.__main__ import build_parser, main
+from feedback.command_line.time import cases_of
+from feedback.results import load_result
+from feedback.training import Settings
 
 COMMAND = [sys.executable, "-m", "feedback"]
 TINY = "--d-model 8 --heads 2 --n-layers 1 --d-ff 8 --batch-size 2 --sequence-length 8".split()
+TIME = "time --sequence-length 2 --n-layers 1 --batch-size 1 --d-model 8 --heads 2 --d-ff 8".split()
+TIME += ["--seconds", "0.001", "--variants", "parallel"]
 TRAIN = ["train", "--task", "parity", *TINY, "--start-length", "none", "--steps", "4"]
 WIDE = "aé日😀"  # of one, two, three and four bytes in UTF-8
 
@@ -30,10 +37,99 @@ def save_model(folder: str | Path, vocabulary: str = WIDE, model: str = "paralle
     return folder
 
 
-def run(*words: str | Path | bytes, cwd: Path | None = None, **variables: str):
-    """The command in a process of its own, with bytes for what it prints."""
+def run(*words: str | bytes, cwd: Path | None = None, **variables: str):
+    """Python in a process of its own, with bytes for what it prints."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | variables
-    return subprocess.run([*COMMAND, *words], cwd=cwd, env=environment, capture_output=True)
+    return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True)
+
+
+# Several commands, a line each, in one process: to import torch takes most of its time.
+SEVERAL = """
+import sys
+from feedback.__main__ import main
+
+commands, here = sys.argv[1:]
+for command in commands.splitlines():
+    try:
+        main([word.replace("HERE", here) for word in command.split()])
+    except SystemExit as stopped:
+        print("exit", stopped.code, flush=True)
+"""
+
+
+# Flags
+
+
+def flags_of(*words: str) -> set[str]:
+    """The flags of a command that these words, with nothing missing, ask for."""
+    return set(build_parser().parse_args(words).command._option_string_actions)
+
+
+def test_a_flag_has_the_name_of_the_argument_that_it_becomes():
+    def flags(names):
+        return {f"--{name.replace('_', '-')}" for name in names}
+
+    of_fields = flags(field.name for field in (*fields(Config), *fields(Settings)))
+    assert of_fields - flags_of("train", "--out", "run") == {"--n-tokens"}
+    others = {"-h", "--help", "--what", "--variants", "--seconds", "--memory", "--out"}
+    assert flags_of("time") - of_fields == others
+    of_method = flags(inspect.signature(LanguageModel.generate).parameters)
+    assert flags_of("generate") - of_method == {"-h", "--help", "--model", "--seed"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["time", "--layers", "4"], "unrecognized arguments: --layers 4; did you mean --n-layers?"),
+        (["generate", "--lenght", "4"], "did you mean --length?"),
+        (["train", "--out", "x", "--hidden", "8"], "--hidden 8 `python -m feedback train --help`"),
+        (["time", "8"], "unrecognized arguments: 8 `"),
+    ],
+)
+def test_a_flag_that_there_is_not_is_answered_with_those_there_are(words, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2 and said in printed
+    assert printed.startswith(f"usage: python -m feedback {words[0]} [-h]")
+
+
+def test_one_size_varies_while_the_first_of_the_others_is_held():
+    words = "time --variants parallel --what training --batch-size 8 1 --n-layers 4 2 --d-ff 3"
+    options = build_parser().parse_args([*words.split(), "--sequence-length", "64"])
+    sizes = {(case.batch, case.tokens, case.layers, case.hidden) for case in cases_of(options)}
+    assert sizes == {(8, 64, 4, 3), (1, 64, 4, 3), (8, 64, 2, 3)}
+
+
+def test_recorded_times_are_of_what_their_command_asks_for():
+    recorded = load_result("timing")
+    words = recorded["command"].removeprefix("python -m feedback ").split()
+    cases = [asdict(case) for case in dict.fromkeys(cases_of(build_parser().parse_args(words)))]
+    assert cases == [{name: row[name] for name in cases[0]} for row in recorded["results"]]
+
+
+@pytest.fixture(scope="module")
+def without_docstrings():
+    """The help of each command and a model that writes, where Python removes docstrings."""
+    commands = "train --help\ngenerate --help\ntime --help\ngenerate --prompt HERE --length 0"
+    words = ["-OO", "-X", "importtime", "-c", SEVERAL, commands, "To"]
+    return run(*words, COLUMNS="1000")
+
+
+@pytest.mark.slow
+def test_the_meaning_of_flags_does_not_go_with_the_docstrings(without_docstrings):
+    said = without_docstrings.stdout.decode()
+    assert said.count("exit 0\n") == 3 and said.endswith("exit 0\nTo\n")
+    for field in (*fields(Config), *fields(Settings), *fields(timing.Case)):
+        if field.name not in ("n_tokens", "what", "variant"):
+            assert field.metadata["meaning"].replace("None", "none") in said
+
+
+@pytest.mark.slow
+def test_a_model_is_loaded_without_torchs_compiler(without_docstrings):
+    """Its import takes longer than all else that `generate` does before the first character."""
+    imported = without_docstrings.stderr.decode()
+    assert "feedback.storage" in imported and "torch._dynamo" not in imported
 
 
 # Characters that the console cannot show
@@ -59,12 +155,15 @@ NO_UTF8 = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "cp1252"}, NO_UTF8])
 def test_a_path_of_any_bytes_can_be_trained_into_and_written_from(tmp_path, variables):
     name = "é日".encode() + b"\xff"
-    done = run(*TRAIN, "--out", name, cwd=tmp_path, **variables)
+    folder = os.path.join(os.fsencode(tmp_path), name, b"model")
+    save_model(folder.decode("utf-8", "surrogateescape"))
+    commands = f"{' '.join(TRAIN)} --out HERE/run\ngenerate --prompt a --model HERE/model"
+    done = run("-c", SEVERAL, commands, name, cwd=tmp_path, **variables)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert re.search(rb"The best model is in \S+best\.\n\Z", done.stdout)
-    save_model(os.path.join(os.fsencode(tmp_path), name).decode("utf-8", "surrogateescape"))
-    done = run("generate", "--model", name, "--prompt", "a", cwd=tmp_path, **variables)
-    assert (done.returncode, done.stderr) == (0, b"") and len(done.stdout) >= 502
+    trained, written = re.fullmatch(
+        rb"(.*The best model is in \S+best\.\n)(.*)", done.stdout, re.DOTALL
+    ).groups()
+    assert trained and written.startswith(b"a") and len(written) >= 502
 
 
 @pytest.mark.slow
@@ -129,9 +228,7 @@ def test_without_a_stdout_the_work_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     main([*TRAIN, "--out", str(tmp_path / "run")])
     assert (tmp_path / "run/best/model.json").exists()
-    sizes = ["--tokens", "2", "--layers", "1", "--batch", "1", "--base", "1", "2", "1"]
-    sizes += ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
-    main(["time", *sizes, "--variants", "parallel", "--out", str(tmp_path / "timing.json")])
+    main([*TIME, "--out", str(tmp_path / "timing.json")])
     assert (tmp_path / "timing.json").exists()
 
 
@@ -139,15 +236,28 @@ def test_without_a_stdout_the_work_is_done(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["--help"], ["generate", "--length", "2000"]])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "unbuffered"),
+    [
+        (["--help"], ""),
+        (["generate", "--length", "2000"], ""),
+        (["generate", "--length", "50"], "1"),
+    ],
+)
 def test_a_reader_that_goes_away_ends_the_command_quietly(words, unbuffered):
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with subprocess.Popen([*COMMAND, *words], stdout=-1, stderr=-1, env=environment) as process:
         process.stdout.close()
-        assert process.stderr.read() == b""
-        # Where nothing is buffered, argparse itself passes over help that nobody reads.
-        assert process.wait() == (0 if "--help" in words and unbuffered else 1)
+        assert process.stderr.read() == b"" and process.wait() == 1
+
+
+class Gone(io.StringIO):
+    """A stream whose reader goes away after some lines."""
+
+    def write(self, text: str) -> int:
+        if self.getvalue().count("\n") >= 5:
+            raise BrokenPipeError
+        return super().write(text)
 
 
 @pytest.mark.slow
@@ -156,24 +266,39 @@ def test_training_whose_reader_goes_away_ends_quietly_and_goes_on_later(tmp_path
     words = [*TRAIN[:-1], "100000", "--evaluate-every", "1", "--checkpoint-every", "1"]
     words += ["--out", str(tmp_path / "run")]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    for said in (b"beginning", b"going on after step"):
-        with subprocess.Popen([*COMMAND, *words], stdout=-1, stderr=-1, env=environment) as process:
-            assert said in process.stdout.readline()
-            for _ in range(4):
-                assert process.stdout.readline()
-            process.stdout.close()
-            assert process.stderr.read() == b"" and process.wait() == 1
-        assert not list((tmp_path / "run").glob(".unfinished*"))
+    with subprocess.Popen([*COMMAND, *words], stdout=-1, stderr=-1, env=environment) as process:
+        assert b"beginning" in process.stdout.readline()
+        for _ in range(4):
+            assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 1
+    assert not list((tmp_path / "run").glob(".unfinished*"))
+    with contextlib.redirect_stdout(Gone()) as stream, pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 1
+    assert "going on after step" in stream.getvalue().partition("\n")[0]
+    assert not list((tmp_path / "run").glob(".unfinished*"))
+
+
+def has_no_space_left(code: int, said: str) -> bool:
+    return code == 2 and said.splitlines()[-1].endswith("[Errno 28] No space left on device")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_help_that_cannot_be_printed_is_an_error_and_no_more(capsys):
+    with open("/dev/full", "w") as full, contextlib.redirect_stdout(full):
+        with pytest.raises(SystemExit) as stopped:
+            main(["--help"])
+    assert has_no_space_left(stopped.value.code, capsys.readouterr().err)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["--help"], ["generate", "--length", "3"]])
-def test_an_output_that_takes_nothing_is_an_error_and_no_more(words):
+def test_an_output_that_takes_nothing_is_an_error_and_no_more():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("[Errno 28] No space left on device")
+        words = [*COMMAND, "generate", "--length", "3"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert has_no_space_left(done.returncode, done.stderr)
 
 
 # Paths
@@ -190,9 +315,7 @@ def test_a_tilde_is_the_home_folder_wherever_a_path_comes_in(tmp_path, monkeypat
     assert "Text: " + str(home / "mine.txt") in capsys.readouterr().out
     main([*text, "--out=~/second", "--from-parallel=~/run/best"])
     main(["generate", "--model=~/second/best", "--prompt", "to", "--length", "1"])
-    sizes = ["--tokens", "2", "--layers", "1", "--batch", "1", "--base", "1", "2", "1"]
-    sizes += ["--width", "8", "--heads", "2", "--hidden", "8", "--seconds", "0.001"]
-    main(["time", *sizes, "--variants", "parallel", "--out=~/timing.json"])
+    main([*TIME, "--out=~/timing.json"])
     assert {file.name for file in home.iterdir()} == {"mine.txt", "run", "second", "timing.json"}
     assert not list(here.iterdir())
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from feedback import Config, FeedbackTransformer, LanguageModel, Transformer
+from feedback import Config, FeedbackTransformer, FeedbackTransformerKV, LanguageModel, Transformer
 from feedback.cache import GrowingList, GrowingStack
 from feedback.language_model import build
 
@@ -68,6 +68,8 @@ def test_a_model_class_wants_its_own_kind_of_config():
 def test_paths_are_checked():
     with pytest.raises(ValueError, match="choose one of loop, stack"):
         FeedbackTransformer(Config(model="feedback"), path="fast")
+    with pytest.raises(ValueError, match="path is 'stack'; choose one of loop, sequence"):
+        FeedbackTransformerKV(Config(model="feedback-kv"), path="stack")
     with pytest.raises(ValueError, match="no choice of paths"):
         build(Config(model="parallel"), path="loop")
     for path, container in [
@@ -75,7 +77,7 @@ def test_paths_are_checked():
         ("stack", GrowingStack),
         (None, GrowingStack),
     ]:
-        model = build(Config(d_model=8, heads=2), path)
+        model = build(Config(model="feedback", d_model=8, heads=2), path)
         keys, values = model.gather(torch.randn(1, 2, 8), None)[0]
         assert type(keys) is type(values) is container
 

@@ -6,22 +6,12 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from helpers import randomize
+from helpers import MODELS, SIZES, small, some_tokens
 
 from feedback import Config, LanguageModel
-from feedback.fast.generation import Stepper
+from feedback.fast.generation import Decoder
 
-MODELS = ["parallel", "feedback", "feedback-kv"]
 every_model = pytest.mark.parametrize("model", MODELS)
-SIZES = dict(n_tokens=11, d_model=12, heads=3, n_layers=3, d_ff=8, max_distance=4)
-
-
-def small(model="feedback-kv", path=None, **more):
-    return randomize(LanguageModel(Config(model=model, **{**SIZES, **more}), path))
-
-
-def some_tokens(B=2, T=9):
-    return torch.randint(0, 11, (B, T), generator=torch.Generator().manual_seed(0))
 
 
 @every_model
@@ -79,7 +69,7 @@ def test_generation_samples_what_forward_predicts(model):
 def test_generation_reads_every_token_once(model, monkeypatch):
     """The cache is used: no prefix is run again."""
     model, read = small(model), []
-    for kind, name in ((LanguageModel, "forward"), (Stepper, "step")):
+    for kind, name in ((LanguageModel, "forward"), (Decoder, "step")):
         monkeypatch.setattr(kind, name, noting(read, getattr(kind, name)))
     model.generate(some_tokens(B=2, T=3), 5)
     assert read == [(2, 3)] + [(2,)] * 4

@@ -6,7 +6,9 @@ import re
 import pytest
 import torch
 
-from feedback import __main__, data, pretrained
+from feedback import data, pretrained
+from feedback.__main__ import main
+from feedback.command_line import train
 from feedback.config import Config
 from feedback.tasks import TASKS
 from feedback.training import Settings, evaluate
@@ -38,8 +40,8 @@ def test_the_record_says_how_to_train_it_again(name):
         asked.append({"settings": vars(settings), "config": vars(config), "out": str(out)})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(__main__.loop, "train", take)
-        __main__.main(words)
+        patch.setattr(train.loop, "train", take)
+        main(words)
     [asked] = asked
     assert asked["out"] == name
     assert asked["settings"] == vars(Settings(**said["run"]["settings"]))
@@ -73,10 +75,10 @@ def test_a_pair_saw_the_same_batches():
 
 
 def test_the_command_line_knows_them_by_name(capsys):
-    __main__.main(["generate", "--prompt", "ROMEO:", "--length", "40", "--seed", "0"])
+    main(["generate", "--prompt", "ROMEO:", "--length", "40", "--seed", "0"])
     first = capsys.readouterr().out
     assert first.startswith("ROMEO:") and len(first) == len("ROMEO:") + 40 + 1
-    __main__.main(["generate", "--model", "feedback-kv", "--prompt", "ROMEO:", "--seed", "0"])
+    main(["generate", "--model", "feedback-kv", "--prompt", "ROMEO:", "--seed", "0"])
     assert capsys.readouterr().out.startswith(first[:-1])
 
 

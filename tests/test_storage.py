@@ -234,6 +234,7 @@ def save_forever(models, folder, ready):
             model.save(folder)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_killed_process_leaves_a_readable_model(tmp_path):
     first, second = model_of(1), model_of(2)
     first.save(tmp_path)
@@ -367,13 +368,6 @@ def test_a_save_between_the_reading_of_two_files_does_no_harm(tmp_path, monkeypa
 
     monkeypatch.setattr(storage, "parse_index", parse_and_be_overtaken)
     assert same(LanguageModel.load(tmp_path), model_of(2))
-
-
-def test_a_folder_without_permission_is_refused_before_the_work(tmp_path, monkeypatch):
-    files.check_writable(tmp_path / "x.json")
-    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)  # root may anything
-    with pytest.raises(ValueError, match="may not be written; name a file in another folder"):
-        files.check_writable(tmp_path / "x.json")
 
 
 def test_a_folder_that_is_a_file_is_refused_and_kept(tmp_path):

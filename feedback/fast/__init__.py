@@ -1,1 +1,16 @@
-"""The same numbers, sooner."""
+"""The same numbers, sooner: what the shared model trains with, and what all models generate with.
+
+The models (one folder up) are the plain account; nothing here adds to what they compute. In reading
+order:
+
+    weights.py      what does not depend on the step, worked into the weights      chapter 7
+    linear.py       the linear maps of a layer, ready for many calls               chapter 7
+    scores.py       attention scores of single queries                             chapter 7
+    dropout.py      masks, drawn before the loop                                   chapter 7
+    forward.py      the steps forward                                              chapter 7
+    backward.py     the steps backward                                             chapter 7
+    blocks.py       what they gather: gradients of weights and of the far past     chapter 7
+    sequence.py     both directions as one autograd function                       chapter 7
+    generation.py   one token after another, without gradients                     chapters 5 and 9
+    eligibility.py  which models may run this way: those that are what their config builds
+"""

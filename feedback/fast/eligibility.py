@@ -1,8 +1,9 @@
-"""May a fast way be taken? Only where a model is what its config builds, run by torch as it stands.
+"""Which models may take a fast path: those that are what their config builds, run as they stand.
 
-The fast ways (`sequence.py`, `generation.py`) read weights and call no submodule. Whoever
-hooks, prunes or replaces a submodule, or lets torch rewrite the operations, means the submodules as
-they are called: such a model takes the plain way, which calls every one of them, and says so.
+The fast paths (`sequence.py`, `generation.py`) read weights and call no submodule. Whoever hooks,
+prunes or replaces a submodule, or lets torch rewrite the operations, means the submodules as they
+are called: such a model takes the plain path, which calls every one of them, and says so. Chapter 7
+builds the first of these paths; this file is not part of the book.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +33,7 @@ PARTS = (
     nn.LayerNorm,
     nn.Linear,
 )
-FORWARD = {kind: kind.forward for kind in PARTS}  # before anybody puts another in its place
+FORWARD = {kind: kind.forward for kind in PARTS}  # before anybody puts another there
 
 
 def is_transformed() -> bool:
@@ -44,12 +46,14 @@ def is_transformed() -> bool:
     )
 
 
-def is_rewritten() -> bool:
+def is_intercepted() -> bool:
     """The same, or whether something looks at every operation: counters, fake tensors."""
     return is_transformed() or torch._C._len_torch_dispatch_stack() > 0
 
 
-def may_be_fast(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple] = ()) -> bool:
+def can_take_fast_path(
+    core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple] = ()
+) -> bool:
     """Whether reading the weights of a model is as good as calling its submodules.
 
     Where it is not, a warning names what stands in the way. Python shows it once.
@@ -58,18 +62,18 @@ def may_be_fast(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple] 
         core: a model of this kind.
         beside: modules around it that are read as well, each with its own kind.
     """
-    if is_rewritten() or core.norm.weight.is_meta:
+    if is_intercepted() or core.norm.weight.is_meta:
         return False
-    obstacle = first_obstacle(core, kind, beside)
-    if obstacle is not None:
+    reason = why_not_fast_path(core, kind, beside)
+    if reason is not None:
         warnings.warn(
-            f"{obstacle}: every submodule is called at every step, which is right and slower",
+            f"{reason}: every submodule is called at every step, which is right and slower",
             stacklevel=3,
         )
-    return obstacle is None
+    return reason is None
 
 
-def first_obstacle(core: nn.Module, kind: type[nn.Module], beside: Sequence[tuple]) -> str | None:
+def why_not_fast_path(core: nn.Module, kind: Any, beside: Sequence[tuple]) -> str | None:
     """What makes the model more than the weights that its config names; None if nothing does."""
     if nn.modules.module._has_any_global_hook():
         return "there are hooks for all modules"
@@ -126,7 +130,7 @@ def tree(module: nn.Module) -> Iterator[nn.Module]:
 
 
 @cache
-def built(kind: type[nn.Module], config: Config) -> list[tuple]:
+def built(kind: Any, config: Config) -> list[tuple]:
     """What the config builds: type and shapes of the weights of every module."""
     with torch.device("meta"):
         model = kind(config)

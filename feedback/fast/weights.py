@@ -1,117 +1,103 @@
-"""Weights as a loop over steps wants them: whatever does not depend on the step is done before it.
+"""The weights of a shared model, with all that does not depend on the step worked into them.
 
-The same few products run thousands of times, each with few rows. Built in chapter 7; generation
-uses the products too.
+Norms have a gain and a bias, scores are divided by sqrt(k), a query meets keys and distances in two
+forms. `fold` moves all of that out of the loop over steps and into the weights, once a pass. It is
+differentiable: gradients flow on into the parameters. Built in chapter 7.
 
-Shapes: B batch, d width, H heads, k = d / H, F feed-forward width, S distances, n keys.
+Shapes: B batch, d width, L layers, H heads, k = d / H, F feed-forward width, n keys.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from feedback.attention import rows_for
+from feedback.fast.linear import LayerMaps, linear_modules
 from feedback.transformer import Layer
 
 
-class LayerWeights(NamedTuple):
-    """What one layer needs at every step.
+class Affine(NamedTuple):
+    """A weight with its bias, from i numbers to o."""
+
+    weight: Tensor | None  # (o, i)
+    bias: Tensor | None  # (o,)
+
+
+class FoldedLayer(NamedTuple):
+    """What one layer needs at every step; or the gradients of it, None where nobody wants one.
 
     Attributes:
-        query, query_bias: (d, d) and (d,). They make q = (W_q LN1(x) + u) / sqrt(k) from x
-            normalised without gain and bias.
-        r, s: (H, k, n) and (H, 1, n), the farthest first: q·key + q·r + s is the score.
-        output, output_bias: (d, d) and (d,).
-        widen, widen_bias: (F, d) and (F,), again for x normalised without gain and bias.
-        narrow, narrow_bias: (d, F) and (d,).
+        maps: query makes q = (W_q LN1(x) + u) / sqrt(k) and widen makes W_1 LN2(x) + b_1, both from
+            an x normalised without gain and bias; output and narrow are the layer's own.
+        r, s: for every distance, the farthest first: q·key + q·r + s is the score.
     """
 
-    query: Tensor
-    query_bias: Tensor
-    r: Tensor
-    s: Tensor
-    output: Tensor
-    output_bias: Tensor
-    widen: Tensor
-    widen_bias: Tensor
-    narrow: Tensor
-    narrow_bias: Tensor
+    maps: LayerMaps  # of Affine: query, output (d, d), widen (F, d), narrow (d, F)
+    r: Tensor  # (H, k, n)
+    s: Tensor  # (H, 1, n)
 
 
-def layer_weights(layer: Layer, n: int) -> LayerWeights:
-    """Work the norms' gain and bias, u and 1 / sqrt(k) into the weights, for up to n keys.
+class FoldedWeights(NamedTuple):
+    """What the steps of a pass multiply with; or the gradients of it.
 
-    (W_q z + u)·key + (W_q z)·r + s  =  q·key + q·r + (s - u·r)   with   q = W_q z + u.
-    Differentiable: gradients flow on into the parameters of the layer.
+    Attributes:
+        mixture: the weights with which outputs enter the memory.
+        project_kv: W_k above W_v.
     """
-    attention, widen, narrow = layer.attention, layer.feed_forward.widen, layer.feed_forward.narrow
-    scale = 1 / math.sqrt(attention.u.shape[1])
-    query, r = attention.query.weight, rows_for(attention.r, n)  # (n, H, k)
-    s = rows_for(attention.s, n) - (r * attention.u).sum(-1)  # (n, H)
-    return LayerWeights(
-        query=query * layer.norm1.weight * scale,
-        query_bias=(query @ layer.norm1.bias + attention.u.flatten()) * scale,
-        r=r.permute(1, 2, 0).contiguous(),
-        s=s.T[:, None] * scale,
-        output=attention.output.weight,
-        output_bias=attention.output.bias,
-        widen=widen.weight * layer.norm2.weight,
-        widen_bias=widen.weight @ layer.norm2.bias + widen.bias,
-        narrow=narrow.weight,
-        narrow_bias=narrow.bias,
+
+    mixture: Tensor  # (L+1,)
+    project_kv: Tensor  # (2 d, d)
+    layers: list[FoldedLayer]  # L of them
+
+    def flat(self) -> list[Tensor | None]:
+        """All tensors in a row, as an autograd function takes and gives them."""
+        flat = [self.mixture, self.project_kv]
+        for maps, r, s in self.layers:
+            flat += [tensor for affine in maps for tensor in affine] + [r, s]
+        return flat
+
+    @classmethod
+    def from_flat(cls, flat: Sequence[Tensor]) -> FoldedWeights:
+        """Undo `flat`."""
+        mixture, project_kv, *rest = flat
+        layers, size = [], len(rest) // (len(mixture) - 1)
+        for start in range(0, len(rest), size):
+            *pairs, r, s = rest[start : start + size]
+            layers.append(FoldedLayer(LayerMaps(*map(Affine, pairs[::2], pairs[1::2])), r, s))
+        return cls(mixture, project_kv, layers)
+
+
+def fold(model: nn.Module, n: int) -> FoldedWeights:
+    """The weights of a `FeedbackTransformerKV`, folded for up to n keys, n >= 1."""
+    (shared,) = model.keys_values
+    return FoldedWeights(
+        mixture=model.mixture.weights(shared.key.weight),
+        project_kv=torch.cat([shared.key.weight, shared.value.weight]),
+        layers=[fold_layer(layer, n) for layer in model.layers],
     )
 
 
-@cache
-def has_onednn() -> bool:
-    """Whether torch carries oneDNN's linear map for weights brought into its own layout."""
-    try:
-        ops = torch.ops.mkldnn
-        packed = ops._reorder_linear_weight(torch.ones(2, 3))
-        y = ops._linear_pointwise.binary(torch.ones(1, 3), torch.ones(1, 2), packed, None, "add")
-        return y.tolist() == [[4, 4]]
-    except (AttributeError, RuntimeError):
-        return False
+def fold_layer(layer: Layer, n: int) -> FoldedLayer:
+    """Work the norms' gain and bias, u and 1 / sqrt(k) into the weights of a layer.
 
-
-def product(weight: Tensor) -> Callable[..., Tensor]:
-    """The linear map of a weight (m, d) that is used many times with few rows.
-
-    Returns a function of x (B, d), bias (m,) and plus (B, m), the last two optional, which gives
-    x @ weight.T + bias + plus, or its relu where relu=True and plus is None.
-
-    On a CPU in float32 the weight is brought into oneDNN's layout once, which this torch does for
-    the graphs that it compiles; for large weights and few rows that is quicker than `torch.addmm`.
-    Anywhere else, and under `torch.backends.mkldnn.flags(enabled=False)`, it is `torch.addmm`.
+    (W_q z + u)·key + (W_q z)·r + s  =  q·key + q·r + (s - u·r)   with   q = W_q z + u.
     """
-    on_cpu = weight.dtype == torch.float32 and weight.device.type == "cpu"
-    if on_cpu and torch.backends.mkldnn.enabled and has_onednn():
-        linear = torch.ops.mkldnn._linear_pointwise
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-
-        def multiply(x, bias=None, plus=None, relu=False):
-            if plus is None:
-                return linear(x, packed, bias, "relu" if relu else "none", [], "")
-            return linear.binary(x, plus, packed, bias, "add")
-
-        return multiply
-    return in_place(weight)
-
-
-def in_place(weight: Tensor) -> Callable[..., Tensor]:
-    """`product` of a weight that is read where it lies, at every call as it is then."""
-    transposed = weight.t()
-
-    def multiply(x, bias=None, plus=None, relu=False):
-        y = torch.mm(x, transposed) if bias is None else torch.addmm(bias, x, transposed)
-        if plus is None:
-            return y.relu_() if relu else y
-        return y.add_(plus)
-
-    return multiply
+    r, s, u = layer.attention.r, layer.attention.s, layer.attention.u
+    query, output, widen, narrow = linear_modules(layer)
+    scale = 1 / math.sqrt(u.shape[1])
+    r = rows_for(r, n)  # (n, H, k)
+    s = rows_for(s, n) - (r * u).sum(-1)  # (n, H)
+    query_bias = (query.weight @ layer.norm1.bias + u.flatten()) * scale  # (d,)
+    widen_bias = widen.weight @ layer.norm2.bias + widen.bias  # (F,)
+    maps = LayerMaps(
+        query=Affine(query.weight * layer.norm1.weight * scale, query_bias),
+        output=Affine(output.weight, output.bias),
+        widen=Affine(widen.weight * layer.norm2.weight, widen_bias),
+        narrow=Affine(narrow.weight, narrow.bias),
+    )
+    return FoldedLayer(maps, r=r.permute(1, 2, 0).contiguous(), s=s.T[:, None] * scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 
-from feedback.files import write_atomically
+from feedback.files import read_json, write_atomically
 from feedback.intervals import wilson
 from feedback.live.settings import ALL
 from feedback.results import FOLDER
@@ -20,7 +20,7 @@ def read_trials() -> list[dict]:
     with its seed, what it measured, whether that held, and seconds. Trials of results that are no
     longer in the table, or have other settings there, are left out.
     """
-    recorded = json.loads(RECORD.read_bytes())["trials"] if RECORD.exists() else []
+    recorded = read_json(RECORD)["trials"] if RECORD.exists() else []
     return [
         trial
         for trial in recorded

@@ -17,9 +17,9 @@ it reads text, and `training.json`, which says how it was trained:
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from feedback.files import read_json
 from feedback.language_model import LanguageModel
 from feedback.storage import INDEX
 
@@ -54,4 +54,4 @@ def training(name: str) -> dict:
     Raises:
         ValueError: there is no model of this name.
     """
-    return json.loads((folder(name) / TRAINING).read_bytes())
+    return read_json(folder(name) / TRAINING)

@@ -6,8 +6,9 @@ them through `load_result`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from feedback.files import read_json
 
 FOLDER = Path(__file__).parent
 
@@ -18,4 +19,4 @@ def load_result(name: str) -> dict:
     Raises:
         FileNotFoundError: there is none of that name.
     """
-    return json.loads((FOLDER / f"{name}.json").read_bytes())
+    return read_json(FOLDER / f"{name}.json")

@@ -24,7 +24,7 @@ from safetensors.torch import save as pack_tensors
 from torch import Tensor, nn
 
 from feedback.data import CHARACTERS, Characters
-from feedback.files import write_atomically
+from feedback.files import parse_json, write_atomically
 from feedback.language_model import LanguageModel
 from feedback.storage import INDEX, WEIGHTS
 from feedback.training.divergence import finite
@@ -95,7 +95,7 @@ def restore_checkpoint(
     try:
         with safe_open(folder / STATE, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-            fields = json.loads(file.metadata()["state"], parse_constant=refuse_constant)
+            fields = parse_json(file.metadata()["state"], "its state")
             state = TrainingState(**fields)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / STATE}: not a checkpoint of this package: {error}") from error
@@ -149,8 +149,3 @@ def restore_optimizer(
     order = [names[p] for group in optimizer.param_groups for p in group["params"]]
     remembered = {i: memories[name] for i, name in enumerate(order) if name in memories}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
-
-
-def refuse_constant(word: str) -> None:
-    """Refuse NaN and Infinity, which Python reads as numbers though JSON has none."""
-    raise ValueError(f"{word} is not JSON")

@@ -25,7 +25,14 @@ from pathlib import Path
 import torch
 
 from feedback.data import CHARACTERS, Characters
-from feedback.files import UNFINISHED, lock, sync_folder, write_atomically
+from feedback.files import (
+    UNFINISHED,
+    lock,
+    parse_json,
+    read_json,
+    sync_folder,
+    write_atomically,
+)
 from feedback.language_model import LanguageModel
 from feedback.training.checkpoints import (
     holds_model,
@@ -65,10 +72,7 @@ class RunFolder:
         """Refuse a folder that is not this run's, before anything is written."""
         file = self.path / RUN
         if file.exists():
-            try:
-                found = json.loads(file.read_bytes())
-            except ValueError as error:
-                raise ValueError(f"{file}: truncated or not JSON: {error}") from error
+            found = read_json(file)
             if isinstance(found, dict):
                 found.setdefault("dtype", "float32")  # what torch has where nobody chose another
             if differing := differences(found, self.request):
@@ -134,7 +138,8 @@ class RunFolder:
         What was done after that step has to be done again, and its time counts again.
         """
         try:
-            times = [json.loads(x) for x in (self.path / TIMES).read_text().splitlines()]
+            lines = (self.path / TIMES).read_text().splitlines()
+            times = [parse_json(line, TIMES) for line in lines]
             return [line for line in times if line["step"] <= step]
         except (OSError, ValueError, KeyError, TypeError):
             return []  # a run does not stop for its clock

@@ -9,50 +9,59 @@ import math
 from dataclasses import dataclass
 
 from feedback.config import is_number, whole_number
+from feedback.fields import described, documented
 
 MOST_SEED = 2**64 - 1  # that a torch.Generator takes
 COLLAPSED = 0.9  # of the untrained loss: a loss above it has nothing left of what was learned
 
 
+@documented
 @dataclass(frozen=True)
 class Settings:
     """How to train. Every field is checked here, before anything is built.
-
-    Attributes:
-        steps: updates of the weights.
-        batch_size: windows a step, B, over all processes.
-        sequence_length: tokens of a window, T, at the end of training and in every evaluation.
-        learning_rate: the highest; it rises over `warm_up` steps and falls as a cosine to a tenth.
-        warm_up: steps.
-        weight_decay: of AdamW, for matrices and tables only.
-        clip: the largest L2 norm of the gradient of all parameters; a longer one is shortened.
-        evaluate_every: steps between evaluations, each a line in the log.
-        checkpoint_every: steps between checkpoints.
-        start_length: tokens of the first windows; they double until they are `sequence_length`.
-            None: windows are that long from the beginning.
-        lengthen_below: lengthen when the mean training loss between two looks at it is below this.
-            None: lengthen by step, so that the last half of the steps is at full length.
-        lengthen_every: steps between two looks; a length at which the loss collapses is left again
-            for half of it, see `length_after`. None: look at evaluations, and never go back.
-        seed: of weights, batches and dropout, 0 <= seed < 2^64.
 
     Raises:
         TypeError, ValueError: a field has the wrong type or is out of range.
     """
 
-    steps: int = 1500
-    batch_size: int = 32
-    sequence_length: int = 128
-    learning_rate: float = 2e-3
-    warm_up: int = 100
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    evaluate_every: int = 100
-    checkpoint_every: int = 100
-    start_length: int | None = None
-    lengthen_below: float | None = None
-    lengthen_every: int | None = None
-    seed: int = 0
+    steps: int = described("updates of the weights", default=1500)
+    batch_size: int = described("windows in a step, B, over all processes", default=32)
+    sequence_length: int = described(
+        "tokens of a window, T, at the end of training and in every evaluation", default=128
+    )
+    learning_rate: float = described(
+        "the highest learning rate, which is reached after `warm_up` steps and falls from there "
+        "along a cosine to a tenth",
+        default=2e-3,
+    )
+    warm_up: int = described("steps over which the learning rate rises", default=100)
+    weight_decay: float = described(
+        "weight decay of AdamW, for matrices and tables only", default=0.1
+    )
+    clip: float = described(
+        "the largest L2 norm of the gradient of all parameters; a longer one is shortened to it",
+        default=1.0,
+    )
+    evaluate_every: int = described(
+        "steps between two evaluations, each of which is a line in the log", default=100
+    )
+    checkpoint_every: int = described("steps between two checkpoints", default=100)
+    start_length: int | None = described(
+        "tokens of the first windows, which double until they are `sequence_length`; None: windows "
+        "are that long from the beginning",
+        default=None,
+    )
+    lengthen_below: float | None = described(
+        "double the length when the mean training loss since the last check is below this, in nats "
+        "a label; None: lengthen by step, so that the last half of the steps is at full length",
+        default=None,
+    )
+    lengthen_every: int | None = described(
+        "steps between two checks; a length at which the model loses what it had learned is halved "
+        "again; None: check at each evaluation, and never shorten",
+        default=None,
+    )
+    seed: int = described("seed of weights, batches and dropout, 0 <= seed < 2^64", default=0)
 
     def __post_init__(self) -> None:
         least = dict.fromkeys(("steps", "batch_size", "evaluate_every", "checkpoint_every"), 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_language_model import MODELS, small, some_tokens
+from helpers import MODELS, small, some_tokens
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -14,7 +14,7 @@ every_model = pytest.mark.parametrize("model", MODELS)
 @every_model
 @pytest.mark.parametrize("memory_size", [None, 1, 4])
 def test_steps_give_the_logits_of_forward(model, memory_size):
-    """Past the learned distances (4), the first room (16 places) and the bound on the memory."""
+    """Past the learned distances (4), the first buffer (16 slots) and the bound on the memory."""
     memory_size = None if model == "parallel" else memory_size  # it has no memory to bound
     model, tokens = small(model, memory_size=memory_size), some_tokens(T=40)
     expected, whole = model(tokens, return_memory=True)
@@ -67,7 +67,7 @@ def test_a_memory_from_steps_serves_forward_and_its_gradients(model):
 
 
 @every_model
-def test_places_are_taken_in_rooms_that_double(model):
+def test_steps_are_written_into_buffers_that_double(model):
     """Not one new buffer a step: 200 steps need five."""
     model, buffers, held = small(model), set(), []
     with torch.no_grad():
@@ -75,7 +75,7 @@ def test_places_are_taken_in_rooms_that_double(model):
         for t in range(200):
             _, memory = model.step(torch.tensor([t % 11]), memory)
             buffers.add(memory.keys[0].untyped_storage().data_ptr())
-            held.append(memory)  # so that no buffer's place is taken by another
+            held.append(memory)  # so that no buffer's address is taken by another
             a_step = memory.nbytes / len(memory)
             assert memory.keys[0].untyped_storage().nbytes() <= max(16, 2 * t) * a_step
     assert len(buffers) == 5
@@ -240,14 +240,14 @@ def test_inference_mode_steps_and_hands_its_memory_on(model):
 
 
 @every_model
-def test_autocast_leaves_prepared_steps_alone(model):
+def test_autocast_leaves_single_steps_alone(model):
     model, tokens = small(model).float(), some_tokens(T=6)
     for prompt in (1, 3):
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             assert model.generate(tokens[:, :prompt], 3).shape == (2, prompt + 3)
     found = []
     for inside in (False, True):
-        model = small(model.config.model).float()  # prepared anew, inside autocast too
+        model = small(model.config.model).float()  # made anew, inside autocast too
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=inside):
             memory = None
             for t in range(6):

@@ -1,13 +1,13 @@
 """The ladder: every rung computes what the rung below does, forward and backward, in float64."""
 
 import copy
-import itertools
 from dataclasses import replace
 
 import pytest
 import reference
 import torch
 from helpers import (
+    MODELS,
     SHAPES,
     assert_same,
     assert_same_model,
@@ -19,14 +19,17 @@ from helpers import (
     weigh,
 )
 
-from feedback import FeedbackTransformer
+from feedback import FeedbackTransformer, FeedbackTransformerKV
 
-MODELS = ["parallel", "feedback", "feedback-kv"]
 FEEDBACK = ["feedback", "feedback-kv"]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=shape_name)
 every_model = pytest.mark.parametrize("model", MODELS)
 both_feedback = pytest.mark.parametrize("model", FEEDBACK)
-PATHS = [*itertools.product(FEEDBACK, ["loop", "stack"]), ("feedback-kv", "sequence")]
+PATHS = [
+    (kind.name, path)
+    for kind in (FeedbackTransformer, FeedbackTransformerKV)
+    for path in kind.paths
+]
 feedback_paths = pytest.mark.parametrize(("model", "path"), PATHS)
 every_path = pytest.mark.parametrize(
     ("model", "path"), [("parallel", None), *PATHS], ids=lambda value: value or ""
@@ -99,9 +102,10 @@ def test_dropout_uses_the_configured_rate_and_rests_in_evaluation(model):
 
 
 @every_shape
+@pytest.mark.parametrize("shared_path", ["loop", "sequence"])
 @pytest.mark.parametrize("path", ["loop", "stack"])
-def test_tied_projections_make_the_unshared_model_the_shared_one(shape, path):
-    shared, x = random_model("feedback-kv", shape, path), random_input(shape)
+def test_tied_projections_make_the_unshared_model_the_shared_one(shape, path, shared_path):
+    shared, x = random_model("feedback-kv", shape, shared_path), random_input(shape)
     unshared = FeedbackTransformer(replace(shared.config, model="feedback"), path).double()
     weights = {k: v for k, v in shared.state_dict().items() if not k.startswith("keys_values")}
     unshared.load_state_dict(weights, strict=False)
