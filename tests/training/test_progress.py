@@ -263,15 +263,22 @@ def test_labml_is_left_to_whoever_uses_it(tmp_path, fresh):
 
 # Notebooks
 
+MOVE = """
+import IPython.core.display as module
+for name in ("display", "__getattr__"):
+    vars(module).pop(name, None)
+assert not hasattr(module, "display")
+"""
+
 
 @pytest.mark.parametrize("moved", [False, True], ids=["as it is", "moved"])
 @pytest.mark.slow
 def test_a_notebook_shows_progress_as_text_whatever_ipython_has_moved(tmp_path, monkeypatch, moved):
-    """labml looks for `display` where IPython 8 has it and IPython 9 has not."""
+    """labml looks for `display` in `IPython.core.display`, which has none from IPython 9 on."""
     if moved and int(version("ipython").partition(".")[0]) >= 9:
         pytest.skip("this IPython has moved it, and so the other case is this one")
     monkeypatch.delenv("_", raising=False)  # as where a service started Jupyter
-    first = "import IPython.core.display\ndel IPython.core.display.display" if moved else ""
+    first = MOVE if moved else ""
     cells = [nbformat.v4.new_code_cell(source) for source in (first, TRAIN)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     resources = {"metadata": {"path": str(tmp_path)}}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 from training_runs import CONFIG, SETTINGS, contents, interrupt_after, run
 
 from feedback import LanguageModel, data, files, storage
@@ -126,6 +127,16 @@ def test_the_clock_goes_on_from_the_checkpoint_and_stops_no_run_where_it_is_dama
     after = times()
     assert after.pop(6) >= before.get(4, 0) + 0.02
     assert after == before
+
+
+def test_a_checkpoint_names_what_it_holds_as_it_always_did(finished_run):
+    """So that a run which an earlier version began can be gone on with."""
+    with safe_open(finished_run / "last/training.safetensors", "pt") as file:
+        state = json.loads(file.metadata()["state"])
+        names = {*file.keys()}
+    known = "step tokens length losses counted recent untrained best log"
+    assert {*state} == {*known.split()}
+    assert {"generator", "head.bias/step", "head.bias/exp_avg", "head.bias/exp_avg_sq"} <= names
 
 
 # Damaged checkpoints
