@@ -3,7 +3,8 @@
 Where to begin: read the models in the order of the chapters. Each file is short, and says at its
 top which chapter builds it and what its shapes are.
 
-    config.py          what a model is made of, checked before anything is built
+    config.py          what a model is made of, checked before anything is built; fields.py
+                       lets its fields say what they mean
     attention.py       chapter 1: heads, causal mask, relative positions
     transformer.py     chapter 2: layers; the parallel model, all tokens at once
     memory.py          chapter 4: the feedback model, one memory vector a step for every layer
@@ -13,23 +14,25 @@ top which chapter builds it and what its shapes are.
 
 What stands around them:
 
-    data.py, tasks.py  text and tasks to train on
+    data.py, tasks.py  text and tasks to train on; corpus.py is where texts come from
     storage.py         a saved model is a folder; files.py writes it in one step
     interop.py         weights of other implementations
-    timing.py          chapter 9: honest timing; machine.py says on what
+    timing.py          chapter 9: honest timing; machine.py says on what, and peak_memory.py
+                       how much memory something takes
     intervals.py       chapter 11: how sure a mean or a share is
     plots.py           figures in one style
     __main__.py        the command line, `python -m feedback`
 
 And the rooms, each with a map of its own:
 
-    fast/        the same numbers, sooner (chapter 7): weights, forward, backward, generation
-    training/    chapter 8: one update, the loop, a run's folder, going on after a stop
-    notebook/    what chapters call beside the model
-    widgets/     pictures that can be touched, each in Python, JavaScript and CSS
-    pretrained/  trained models, each with the command that trained it
-    results/     recorded experiments, with every number
-    live/        results that chapters make anew, and how often they come out
+    fast/          the same numbers, sooner (chapter 7): weights, forward, backward, generation
+    training/      chapter 8: one update, the loop, a run's folder, going on after a stop
+    notebook/      what chapters call beside the model
+    widgets/       pictures that can be touched, each in Python, JavaScript and CSS
+    pretrained/    trained models, each with the command that trained it
+    results/       recorded experiments, with every number
+    live/          results that chapters make anew, and how often they come out
+    command_line/  a file for each command
 
 What may be changed alone: what is in `fast/`, as long as outputs and gradients stay those of the
 path "loop"; what is in `training/`, as long as a run that was stopped ends as one that was not; any
