@@ -10,7 +10,9 @@ TESTERS ?= 3
 define lint
 $(BIN)ruff check .
 $(BIN)ruff format --check .
+$(BIN)mypy
 $(BIN)python tests/github_files.py
+$(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from feedback.widgets.base import script
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "pages"))
 from chromium import ARGUMENTS, find_chromium  # noqa: E402
@@ -43,23 +45,20 @@ addEventListener("DOMContentLoaded", () => {
 });
 """
 
-# The page's own script and weights, in an engine of its own that draws nothing.
-WRITE = """async (count) => {
+# The page's own weights, in an engine that draws nothing.
+WRITE = """async ([source, count]) => {
     const place = document.querySelector(".feedback-widget[data-widget=live_model]");
     const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
     const { hash } = place.querySelector("script[data-hash]").dataset;
     const files = new URL("../_static/", location);
-    const given = {};
-    window.registerFeedbackWidget = (name, source) => (given.source = source);
-    window.registerFeedbackBuffer = (hash, content) => (given.content = content);
-    for (const file of ["widgets/live_model.js", `buffers/${hash}.js`]) {
-        const script = document.createElement("script");
-        script.src = new URL(file, files);
-        await new Promise((resolve) => (script.onload = resolve, document.head.append(script)));
-    }
-    const url = URL.createObjectURL(new Blob([given.source], { type: "text/javascript" }));
+    let content;
+    window.registerFeedbackBuffer = (hash, given) => (content = given);
+    const script = document.createElement("script");
+    script.src = new URL(`buffers/${hash}.js`, files);
+    await new Promise((resolve) => (script.onload = resolve, document.head.append(script)));
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const { createModel, createWriter } = await import(url);
-    const bytes = Uint8Array.from(atob(given.content), (character) => character.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
     const model = createModel({ ...state, weights: new DataView(bytes.buffer) });
     const settings = { mixture: state.learned, temperature: 0.8, topK: null, seed: 0 };
     const writer = createWriter(model, [0], settings);
@@ -119,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"ready    {ready:.2f} s")
 
         start = clock()
-        rate = page.evaluate(WRITE, options.characters)
+        rate = page.evaluate(WRITE, [script("live_model.engine"), options.characters])
         own = (options.characters + 200) / (clock() - start)
         print(f"without  {rate:.0f} characters a second (cpu: {own:.0f}, loading included)")
 

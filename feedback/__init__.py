@@ -3,8 +3,7 @@
 Where to begin: read the models in the order of the chapters. Each file is short, and says at its
 top which chapter builds it and what its shapes are.
 
-    config.py          what a model is made of, checked before anything is built; fields.py
-                       lets its fields say what they mean
+    config.py          what a model is made of, checked before anything is built
     attention.py       chapter 1: heads, causal mask, relative positions
     transformer.py     chapter 2: layers; the parallel model, all tokens at once
     memory.py          chapter 4: the feedback model, one memory vector a step for every layer
@@ -14,25 +13,30 @@ top which chapter builds it and what its shapes are.
 
 What stands around them:
 
-    data.py, tasks.py  text and tasks to train on; corpus.py is where texts come from
-    storage.py         a saved model is a folder; files.py writes it in one step
+    corpus.py          texts: Tiny Shakespeare, or any file of yours
+    data.py            characters as tokens, batches, what is held out
+    tasks.py           chapter 3: tasks whose answer is a state
+    storage.py         a saved model is a folder
     interop.py         weights of other implementations
-    timing.py          chapter 9: honest timing; machine.py says on what, and peak_memory.py
-                       how much memory something takes
+    timing.py          chapter 9: honest timing
+    peak_memory.py     the most memory that something takes
+    machine.py         the device to compute on, and what a measurement says of its machine
     intervals.py       chapter 11: how sure a mean or a share is
     plots.py           figures in one style
-    __main__.py        the command line, `python -m feedback`
+    files.py           files that are whole or as they were
+    fields.py          fields of dataclasses that say what they mean
+    __main__.py        `python -m feedback`
 
 And the rooms, each with a map of its own:
 
     fast/          the same numbers, sooner (chapter 7): weights, forward, backward, generation
     training/      chapter 8: one update, the loop, a run's folder, going on after a stop
+    live/          results that chapters make anew, and how often they come out
     notebook/      what chapters call beside the model
     widgets/       pictures that can be touched, each in Python, JavaScript and CSS
+    command_line/  train, generate, time
     pretrained/    trained models, each with the command that trained it
     results/       recorded experiments, with every number
-    live/          results that chapters make anew, and how often they come out
-    command_line/  a file for each command
 
 What may be changed alone: what is in `fast/`, as long as outputs and gradients stay those of the
 path "loop"; what is in `training/`, as long as a run that was stopped ends as one that was not; any

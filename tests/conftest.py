@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Files that take a minute or nearly that where three are tried at once. One that began late would
 # go on alone when all others are done.
-LONG = ("training", "build", "lab", "questions", "accessibility", "blocked_storage")
+LONG = ("build", "lab", "questions", "accessibility", "blocked_storage")
 
 
 def pytest_collection_modifyitems(items):

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from bs4 import BeautifulSoup
 
 from feedback import pretrained
 from feedback.widgets import LayerMemoryWeights
-from feedback.widgets.base import element, script
+from feedback.widgets.base import element
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUTS = [[1.0, -2.0], [0.5, 0.0], [4.0, 8.0]]
@@ -194,14 +193,3 @@ def test_a_buffer_stands_beside_the_state_and_comes_back_whole():
 
 def test_in_the_book_the_output_holds_no_code_that_a_cache_could_keep(static_output):
     assert "function" not in static_output["text/html"]
-
-
-TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
-WIDGETS = sorted(path.stem for path in (ROOT / "feedback/widgets").glob("*.js"))
-
-
-@pytest.mark.parametrize("name", [name for name in WIDGETS if name != "base" and "." not in name])
-def test_a_widget_and_what_all_share_give_no_name_twice(name):
-    names = TOP_LEVEL.findall(script(name))
-    assert len(names) > 10
-    assert [each for each in names if names.count(each) > 1] == []

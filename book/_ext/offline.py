@@ -24,7 +24,7 @@ SHAKEN = PACKAGE / "results" / "live.json"
 
 sys.path.insert(0, str(ROOT))
 os.environ["FEEDBACK_BOOK_STATIC"] = "1"  # inherited by the kernels that this build starts
-from feedback.widgets import base  # noqa: E402
+from feedback.widgets import base, modules  # noqa: E402
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 # The component for TeX in, HTML out, its fonts, and the TeX extensions it loads when first used.
@@ -121,13 +121,14 @@ def copy_mathjax(app):
 
 
 def copy_widgets(app):
-    """Copy each widget, its JavaScript as text that `_static/widgets.js` can import."""
+    """Copy each widget, its JavaScript as a function that `_static/widgets.js` can call."""
     if app.builder.format != "html":
         return
-    for module in WIDGETS.glob("*.js"):
-        name, folder = module.stem, static_folder(app) / "widgets"
-        if name != "base" and "." not in name:  # NAME.PART.js is a part of NAME.js
-            script = f"registerFeedbackWidget({json.dumps(name)}, {json.dumps(base.script(name))});"
+    for entry in WIDGETS.glob("*.js"):
+        name, folder = entry.stem, static_folder(app) / "widgets"
+        if "." not in name:  # NAME.PART.js is a part of NAME.js
+            make = modules.as_function(entry)
+            script = f"registerFeedbackWidget({json.dumps(name)}, {make});\n"
             write(folder / f"{name}.js", script.encode())
             # By this widgets.js sees that the style sheet has come.
             loaded = f'.feedback-widget[data-widget="{name}"] {{ --style: loaded; }}\n'

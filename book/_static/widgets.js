@@ -1,18 +1,19 @@
 // Brings the widgets of a built page to life: no kernel, no widget manager, no request elsewhere.
 //
 // The page loads this file and then, for each kind of widget on it, _static/widgets/NAME.js, which
-// hands over the module's source text (book/_ext/offline.py writes those files). A module cannot be
-// loaded from file://, but its text can be imported through a blob URL, as anywidget does. For the
-// same reason a buffer is a script, _static/buffers/HASH.js, loaded when its widget comes near.
+// hands over a function that makes the widget (book/_ext/offline.py writes those files). All are
+// plain scripts, for no module can be loaded from file://, and many a server forbids the blob URL
+// through which its text could be imported. For the same reason a buffer is a script,
+// _static/buffers/HASH.js, loaded when its widget comes near.
 
 (() => {
-  const sources = new Map();
-  const modules = new Map();
+  const makers = new Map(); // name -> function that makes the widget
+  const widgets = new Map();
   const buffers = new Map(); // hash -> promise of a DataView
   const arrived = new Map(); // hash -> base64, from a script until its buffer is made
   const folder = new URL(".", document.currentScript.src);
 
-  window.registerFeedbackWidget = (name, source) => sources.set(name, source);
+  window.registerFeedbackWidget = (name, make) => makers.set(name, make);
   window.registerFeedbackBuffer = (hash, content) => arrived.set(hash, content);
   document.addEventListener("DOMContentLoaded", startWhenNear);
 
@@ -31,7 +32,7 @@
   function isMet(need) {
     try {
       return need();
-    } catch (error) {
+    } catch (_error) {
       return false;
     }
   }
@@ -76,7 +77,7 @@
     for (const { dataset } of place.querySelectorAll("script[data-hash]")) {
       state[dataset.trait] = await loadBuffer(dataset.hash);
     }
-    const widget = await importWidget(name);
+    const widget = widgetNamed(name);
     const model = createModel(state);
     const el = document.createElement("div");
     if (widget.initialize) await widget.initialize({ model });
@@ -95,13 +96,10 @@
     new MutationObserver(showText).observe(el, { childList: true });
   }
 
-  function importWidget(name) {
-    if (!sources.has(name)) throw new Error(`the page did not load _static/widgets/${name}.js`);
-    if (!modules.has(name)) {
-      const url = URL.createObjectURL(new Blob([sources.get(name)], { type: "text/javascript" }));
-      modules.set(name, import(url).then((module) => module.default));
-    }
-    return modules.get(name);
+  function widgetNamed(name) {
+    if (!makers.has(name)) throw new Error(`the page did not load _static/widgets/${name}.js`);
+    if (!widgets.has(name)) widgets.set(name, makers.get(name)());
+    return widgets.get(name);
   }
 
   function loadBuffer(hash) {
@@ -113,7 +111,10 @@
         script.onerror = () => reject(new Error(`${script.src} did not load`));
         document.head.append(script);
       });
-      buffers.set(hash, loaded.then(() => viewOf(hash)));
+      buffers.set(
+        hash,
+        loaded.then(() => viewOf(hash)),
+      );
     }
     return buffers.get(hash);
   }

@@ -39,7 +39,7 @@ def through_norm(grad: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> Tensor
     return layer_norm_backward(grad, x, x.shape[-1:], mean, scale, None, None, want)[0]
 
 
-class StepBack(NamedTuple):
+class BackwardStep(NamedTuple):
     """What undoing one step reads, and where it puts its gradients, cut into layers.
 
     Attributes:
@@ -139,13 +139,13 @@ class Backward:
             blocks.add_to_weights()
             self.add_to_embeddings()
 
-    def view(self, t: int) -> StepBack:
+    def view(self, t: int) -> BackwardStep:
         """What belongs to step t of all that is kept and of all that the block gathers."""
         blocks, n, end = self.blocks, self.settings.key_counts[t], self.past + t
         c, attention = t - blocks.start, blocks.step_attention[t]
         mean1, scale1 = of_step(c, blocks.norms1.mean, blocks.norms1.scale)
         mean2, scale2 = of_step(c, blocks.norms2.mean, blocks.norms2.scale)
-        return StepBack(
+        return BackwardStep(
             kept=at_step(self.activations, attention, t),
             keys=self.keys[:, end - n : end],
             values=self.values[:, :, end - n : end],
@@ -158,7 +158,9 @@ class Backward:
             d_reads=blocks.d_reads[c],
         )
 
-    def undo_feed_forward(self, i: int, step: StepBack, grad: Tensor, masks: LayerMasks) -> Tensor:
+    def undo_feed_forward(
+        self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks
+    ) -> Tensor:
         """From x̄, the gradient of layer i's output, to z̄: (B, d) -> (B, d)."""
         maps, d_results, z = self.maps[i], step.d_results, step.kept.middles[i]
         # h̄ = W_2ᵀ (M_2 ⊙ x̄) ⊙ M_h ⊙ [h > 0]
@@ -171,7 +173,7 @@ class Backward:
         d_normal = maps.widen(d_hidden)  # (B, d)
         return grad + through_norm(d_normal, z, step.mean2[i], step.scale2[i])
 
-    def undo_attention(self, i: int, step: StepBack, grad: Tensor, masks: LayerMasks) -> Tensor:
+    def undo_attention(self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks) -> Tensor:
         """From z̄ to x̄, the gradient of layer i's input: (B, d) -> (B, d)."""
         maps, d_results, d_read = self.maps[i], step.d_results, step.d_reads[i]
         H, B, k = d_read.shape

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +67,11 @@ class Decoder:
         self.scale = 1 / math.sqrt(self.config.d_model // self.config.heads)
         linear_map = prepacked if batch_size and batch_size > 1 else plain
 
-        def own(x: Any) -> Any:  # a Tensor or None
-            return x if batch_size is None or x is None else x.clone()
+        def own(x: Tensor) -> Tensor:
+            return x if batch_size is None else x.clone()
 
         def linear(z: nn.Linear) -> LinearMap:
-            return linear_map(own(z.weight), own(z.bias))
+            return linear_map(own(z.weight), None if z.bias is None else own(z.bias))
 
         def norm(z: nn.LayerNorm) -> Norm:
             return Norm(z.normalized_shape, own(z.weight), own(z.bias), z.eps)

@@ -1,4 +1,21 @@
-"""Pictures that can be touched: live beside a kernel, and live in the built book without one."""
+"""Pictures that can be touched: live beside a kernel, and live in the built book without one.
+
+A widget is NAME.py with its class, NAME.js with what it draws, and NAME.css with its look; a longer
+one has parts, NAME.part.js. Begin with the smallest:
+
+    layer_memory_weights.py      the memory vector of a step as a sum of what each layer put out
+    predict_then_reveal.py       a guess first, then the answer
+    critical_path.py             which layers wait for which
+    cache_growth.py              what has to be kept, in bytes
+    memory_attention.py          where each head looks; its weights: memory_attention_weights.py
+    timing_explorer.py           times of a sweep; with timing_explorer_plots.py and
+                                 timing_explorer_words.py
+    live_model.py                a model that writes in the page; as bytes: quantised.py
+
+    base.py                      one class with two lives, beside a kernel and in a page
+    traits.py                    settings that check themselves
+    modules.py                   joins JavaScript modules into the one that is handed over
+"""
 
 from .cache_growth import CacheGrowth
 from .critical_path import CriticalPath

@@ -6,10 +6,10 @@ elsewhere. There a widget is one `<div>` with its state as JSON, which the page'
 
 The book's build says which of the two it wants with the environment variable FEEDBACK_BOOK_STATIC.
 
-A widget `NAME` is three files: NAME.py with its class, NAME.js, whose default export has a function
-`render({ model, el })`, and NAME.css. What all widgets share stands in base.js and base.css, which
-are put before them: a module that is handed over as text can import no file. So are the parts of a
-long script, NAME.PART.js.
+A widget `NAME` is three files: NAME.py with its class, NAME.js, a module whose default export has a
+function `render({ model, el })`, and NAME.css. Its parts are modules NAME.PART.js. What all widgets
+share stands in modules base.PART.js and in base.css. `modules.py` makes one module of what NAME.js
+imports, for a module that is handed over as text can import no file.
 """
 
 import base64
@@ -22,13 +22,14 @@ from pathlib import Path
 
 import traitlets
 
+from . import modules
+
 HERE = Path(__file__).parent
 
 
 def script(name: str) -> str:
-    """The JavaScript module of a widget, as text."""
-    parts = [HERE / "base.js", *sorted(HERE.glob(f"{name}.*.js")), HERE / f"{name}.js"]
-    return "\n".join(part.read_text("utf-8") for part in parts)
+    """The JavaScript module of a widget or of one of its parts, with all it imports, as text."""
+    return modules.as_module(HERE / f"{name}.js")
 
 
 def style(name: str) -> str:

@@ -4,13 +4,17 @@
 // ---- weights ----
 
 // The tensors that feedback/widgets/quantised.py packed, by name, as float32.
-function unpack(view, tensors) {
+export function unpack(view, tensors) {
   // A copy, because a Float32Array cannot begin at any byte.
   const { buffer } = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   const product = (shape) => shape.reduce((size, n) => size * n, 1);
   const rowsOf = (shape) => product(shape.length === 1 ? shape : shape.slice(0, -1));
   const rows = tensors.map(([, shape]) => rowsOf(shape));
-  const floats = new Float32Array(buffer, 0, rows.reduce((sum, n) => sum + n, 0));
+  const floats = new Float32Array(
+    buffer,
+    0,
+    rows.reduce((sum, n) => sum + n, 0),
+  );
   const integers = new Int8Array(buffer, floats.byteLength);
   let [nextFloat, nextInteger] = [0, 0];
   const unpacked = tensors.map(([name, shape], i) => {
@@ -29,7 +33,7 @@ function unpack(view, tensors) {
 // ---- one step ----
 
 // A model that reads tokens. `config` has d, heads, layers, memory (how many vectors are kept), eps.
-function createModel({ config, tensors, weights: view }) {
+export function createModel({ config, tensors, weights: view }) {
   const { d, heads, layers, memory: kept, eps } = config;
   const k = d / heads;
   const weights = unpack(view, tensors);
@@ -122,7 +126,7 @@ function createModel({ config, tensors, weights: view }) {
 }
 
 // m = sum_l weights[l] * outputs[l]
-function mix(outputs, weights) {
+export function mix(outputs, weights) {
   const m = new Float32Array(outputs[0].length);
   outputs.forEach((output, l) => m.forEach((_, i) => (m[i] += weights[l] * output[i])));
   return m;
@@ -130,7 +134,7 @@ function mix(outputs, weights) {
 
 const sum = (x, y) => x.map((value, i) => value + y[i]);
 
-function softmax(scores, temperature = 1) {
+export function softmax(scores, temperature = 1) {
   const largest = Math.max(...scores);
   const odds = Array.from(scores, (score) => Math.exp((score - largest) / temperature));
   const total = odds.reduce((sum, value) => sum + value, 0);
@@ -139,18 +143,32 @@ function softmax(scores, temperature = 1) {
 
 // ---- writing ----
 
+// Characters to tokens and back.
+export function alphabet(text) {
+  const characters = Array.from(text);
+  const tokens = new Map(characters.map((character, token) => [character, token]));
+  return {
+    characters,
+    encode: (text) => Array.from(text, (character) => tokens.get(character)),
+    decode: (tokens) => tokens.map((token) => characters[token]).join(""),
+  };
+}
+
 // The tokens that may come next, the likeliest first, as [token, share, own]: `own` is the share that
 // the model gives, `share` what temperature and top-k make of it. At temperature 0 one takes all.
-function distribution(logits, { temperature, topK }) {
+export function distribution(logits, { temperature, topK }) {
   const own = softmax(logits);
   const tokens = Array.from(own.keys()).sort((a, b) => logits[b] - logits[a] || a - b);
   const few = tokens.slice(0, temperature > 0 ? (topK ?? tokens.length) : 1);
-  const shares = softmax(few.map((token) => logits[token]), temperature || 1);
+  const shares = softmax(
+    few.map((token) => logits[token]),
+    temperature || 1,
+  );
   return tokens.map((token, i) => [token, shares[i] ?? 0, own[token]]);
 }
 
 // Numbers in 0..1 from a seed: mulberry32, a public domain generator by Tommy Ettinger.
-function randomNumbers(seed) {
+export function randomNumbers(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
@@ -159,7 +177,7 @@ function randomNumbers(seed) {
   };
 }
 
-function draw(choices, number) {
+export function draw(choices, number) {
   let left = number;
   for (const [token, share] of choices) if ((left -= share) < 0) return token;
   return choices[0][0]; // the shares summed to a little less than 1
@@ -167,7 +185,7 @@ function draw(choices, number) {
 
 // Reads the tokens of a prompt, then goes on; each call of next() is one token. `records` are those
 // of the last `kept` steps. The same settings (mixture, temperature, topK, seed) give the same tokens.
-function createWriter(model, prompt, { mixture, seed, kept = 1, ...settings }) {
+export function createWriter(model, prompt, { mixture, seed, kept = 1, ...settings }) {
   const step = model.begin(mixture);
   const random = randomNumbers(seed);
   const [tokens, records] = [[], []];
@@ -182,9 +200,8 @@ function createWriter(model, prompt, { mixture, seed, kept = 1, ...settings }) {
 }
 
 // The loss of each token of a text but the first, in nats, one at a time.
-function* losses(model, tokens, mixture) {
+export function* losses(model, tokens, mixture) {
   const step = model.begin(mixture);
-  for (let t = 1; t < tokens.length; t++) yield -Math.log(softmax(step(tokens[t - 1]).logits)[tokens[t]]);
+  for (let t = 1; t < tokens.length; t++)
+    yield -Math.log(softmax(step(tokens[t - 1]).logits)[tokens[t]]);
 }
-
-export { createModel, createWriter, distribution, losses };

@@ -1,8 +1,18 @@
-// A trained model that writes in the page (chapter 8). The model itself stands in
-// live_model.engine.js, the parts of the picture in live_model.parts.js. Here is what is computed
-// when: everything a little at a time, between two pictures, so that the page stays quick.
+// A trained model that writes in the page, without a kernel (chapter 8).
+//
+// Shown are the text, what may come next, where the heads look, the outputs of the layers, and the
+// loss on a held text (live_model.view.js, whose parts have a file each). The state is the settings,
+// which are traits: `prompt`, `temperature`, `top_k`, `seed` and `layer_weights`; all else follows
+// from them and from how many characters are wanted. The model runs in live_model.engine.js. What
+// there is to compute stands in live_model.tasks.js, and when it is computed in
+// live_model.scheduler.js. When the page comes to rest, the trait `text` is what was written.
 
-const SLICE = 10; // milliseconds of work between two pictures
+import { guarded, onChange, save, widget } from "./base.life.js";
+import { alphabet, createModel, createWriter, losses } from "./live_model.engine.js";
+import { createBeat, createScheduler } from "./live_model.scheduler.js";
+import { createLoss, createText } from "./live_model.tasks.js";
+import { buildView } from "./live_model.view.js";
+
 const KEPT = 256; // last characters that can be looked at again
 const AGAIN = 500; // characters after the prompt that are written again after a change
 
@@ -22,110 +32,59 @@ export default widget(({ model, el }) => {
 
 function live(model, el) {
   const get = (name) => model.get(name);
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
-  const { characters, encode, decode } = alphabet(get("characters"));
-  const engine = createModel({ config: get("config"), tensors: get("tensors"), weights: get("buffer") });
-  let prompt = encode(get("prompt"));
-  const begin = () => {
-    const names = ["layer_weights", "temperature", "top_k", "seed"];
-    const [mixture, temperature, topK, seed] = names.map(get);
-    return createWriter(engine, prompt, { mixture, temperature, topK, seed, kept: KEPT });
-  };
+  const [config, tensors, weights] = ["config", "tensors", "buffer"].map(get);
+  const engine = createModel({ config, tensors, weights });
+  const letters = alphabet(get("characters"));
 
-  let writer = begin();
-  let said = {}; // what was written when it last came to rest
-  let wanted; // how many characters there are to be
+  let prompt = letters.encode(get("prompt"));
+  let wanted = 1; // how many characters there are to be
   let place; // the one that is looked at; undefined: the last
   let playing = false;
-  let perSecond = 20;
-  let due = 0;
-  let ended = false;
-  let awake = false;
-  let stale = false;
+  const beat = createBeat(20);
 
-  // ---- what there is to do ----
-
-  // After a change of settings the text is written again. Until that is done, the old one is shown.
-  const rewriting = background(function* () {
-    const next = begin();
-    while (next.tokens.length < wanted) yield next.next();
-    writer = next;
+  const text = createText(
+    () => {
+      const names = ["layer_weights", "temperature", "top_k", "seed"];
+      const [mixture, temperature, topK, seed] = names.map(get);
+      return createWriter(engine, prompt, { mixture, temperature, topK, seed, kept: KEPT });
+    },
+    () => wanted,
+  );
+  const held = createLoss((mixture) => losses(engine, letters.encode(get("held_text")), mixture), {
+    learned: () => get("learned"),
+    now: () => get("layer_weights"),
   });
-
-  const loss = {}; // of each character of the held text: with the learned layer weights, and `now`
-  const measuring = background(function* () {
-    loss.learned ??= yield* measure(get("learned"));
-    loss.now = yield* measure(get("layer_weights"));
-  });
-  function* measure(mixture) {
-    const found = [];
-    for (const one of losses(engine, encode(get("held_text")), mixture)) yield found.push(one);
-    return found;
-  }
-
-  // Does a little; false if there is nothing to do.
-  function work() {
-    const measured = measuring.step();
-    if (rewriting.step()) return true;
-    if (writer.tokens.length < wanted) {
-      writer.next();
+  const said = decoder(letters.decode);
+  const scheduler = createScheduler((action) => guarded(el, action), {
+    work() {
+      const measured = held.step();
+      if (text.step()) return true;
+      if (!playing || !beat.isDue()) return measured;
+      wanted++;
       return true;
-    }
-    if (!playing || performance.now() < due) return measured;
-    wanted++;
-    due = Math.max(due + 1000 / perSecond, performance.now());
-    return true;
-  }
-
-  const frame = guarded(el, () => {
-    if (ended) return;
-    const end = performance.now() + SLICE;
-    let more = true;
-    while (more && performance.now() < end) {
-      more = work();
-      stale ||= more;
-    }
-    if (stale) show();
-    stale = false;
-    awake = more || playing;
-    if (awake) return requestAnimationFrame(frame);
-    view.picture.ariaBusy = "false";
-    sayText();
+    },
+    show,
+    isWaiting: () => playing,
+    setBusy(busy) {
+      view.picture.ariaBusy = String(busy);
+      if (!busy) save(model, { text: said(text.written().tokens) });
+    },
   });
-  function sayText() {
-    const { tokens } = writer;
-    if (said.tokens !== tokens) said = { tokens, text: "", length: 0 };
-    said.text += decode(tokens.slice(said.length));
-    said.length = tokens.length;
-    set("text", said.text);
-  }
-  // The picture is no longer true, and there may be something to do.
-  function wake() {
-    stale = true;
-    if (awake || ended) return;
-    awake = true;
-    view.picture.ariaBusy = "true";
-    requestAnimationFrame(frame);
-  }
 
   // ---- what the reader does ----
 
   const go = (count) => {
     wanted = count;
     place = undefined;
-    wake();
+    scheduler.wake();
   };
   const play = (on) => {
     playing = on;
-    due = performance.now();
+    beat.begin();
     if (on) go(wanted);
-    else wake(); // what the reader looks at stays
+    else scheduler.wake(); // what the reader looks at stays
   };
-  const view = buildView(model, { characters, encode, decode }, {
-    set,
+  const view = buildView(model, letters, {
     step() {
       play(false);
       go(wanted + 1);
@@ -135,71 +94,62 @@ function live(model, el) {
     startAgain() {
       play(false);
       go(prompt.length);
-      rewriting.ask();
+      text.rewrite();
     },
-    setSpeed(value) {
-      perSecond = Number(value);
-      due = performance.now();
-    },
+    setSpeed: (value) => beat.begin(Number(value)),
     lookAt(value) {
-      place = value < writer.tokens.length - 1 ? value : undefined;
-      wake();
+      place = value < text.written().tokens.length - 1 ? value : undefined;
+      scheduler.wake();
     },
-    redraw: wake,
+    redraw: scheduler.wake,
   });
 
   function show() {
-    const { tokens, records } = writer;
+    const { tokens, records } = text.written();
     const first = tokens.length - records.length;
     const last = tokens.length - 1;
     const shown = Math.min(Math.max(place ?? last, first), last);
-    const busy = rewriting.isBusy();
     const record = records[shown - first];
     const read = Math.min(prompt.length, tokens.length);
-    view.show({ tokens, prompt: read, first, place: shown, record, playing, busy, loss });
+    const now = { playing, busy: text.isOld(), loss: held.loss };
+    view.show({ tokens, prompt: read, first, place: shown, record, ...now });
   }
+
+  // ---- what the settings do ----
 
   const change = guarded(el, () => {
     wanted = Math.min(wanted, prompt.length + AGAIN);
     view.showSettings();
-    rewriting.ask();
-    measuring.ask();
-    wake();
+    text.rewrite();
+    held.measure();
+    scheduler.wake();
   });
   const changePrompt = guarded(el, () => {
-    prompt = encode(get("prompt"));
+    prompt = letters.encode(get("prompt"));
     go(prompt.length);
     change();
   });
   const offs = [
     onChange(model, ["temperature", "top_k", "seed", "layer_weights"], change),
     onChange(model, ["prompt"], changePrompt),
+    scheduler.end,
   ];
 
-  writer.next();
+  text.step(); // so that there is something to show
   changePrompt();
   show();
   el.replaceChildren(view.picture);
-  return () => {
-    ended = true;
-    offs.forEach((off) => off());
-  };
+  return () => offs.forEach((off) => off());
 }
 
-// Work in small steps, begun anew when asked for. Asked meanwhile, it ends first and then begins
-// again, so that somebody who drags a slider sees results on the way.
-function background(begin) {
-  let [running, again] = [undefined, false];
-  return {
-    ask() {
-      if (running) again = true;
-      else running = begin();
-    },
-    isBusy: () => running !== undefined,
-    step() {
-      if (!running) return false;
-      if (running.next().done) [running, again] = [again ? begin() : undefined, false];
-      return true;
-    },
+// The text of the tokens so far. Where they are those of the last time with some more behind them,
+// only these are decoded.
+function decoder(decode) {
+  let said = {};
+  return (tokens) => {
+    if (said.tokens !== tokens) said = { tokens, text: "", length: 0 };
+    said.text += decode(tokens.slice(said.length));
+    said.length = tokens.length;
+    return said.text;
   };
 }

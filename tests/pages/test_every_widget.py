@@ -1,5 +1,7 @@
 """What holds for every widget on every page of the built book, whatever it shows."""
 
+import os
+
 import pytest
 from looking import (
     LAPTOP,
@@ -16,7 +18,7 @@ from looking import (
 from screenshots import take
 
 import feedback.widgets
-from feedback.widgets import base
+from feedback.widgets import base, modules
 
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 KINDS = sorted(
@@ -197,6 +199,10 @@ def draw(page_without_widgets):
 
 # A widget that draws itself and fails when it is used, in each of the ways the base offers.
 FAILING = """
+import { button, menu, player, slider } from "BASE/base.controls.js";
+import { onChange, widget } from "BASE/base.life.js";
+import { frame } from "BASE/base.page.js";
+
 export default widget(({ model, el }) => {
   const fail = () => { throw new Error("too late"); };
   onChange(model, ["labels"], fail);
@@ -223,9 +229,10 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_an_error_that_comes_later_is_said_in_place_of_the_widget(draw, use):
-    shared = base.script(KINDS[0]).partition("// ---- this widget ----")[0]
-    drawn = draw(shared + FAILING)
+def test_an_error_that_comes_later_is_said_in_place_of_the_widget(draw, use, tmp_path):
+    entry = tmp_path.resolve() / "failing.js"
+    entry.write_text(FAILING.replace("BASE", os.path.relpath(base.HERE, entry.parent)))
+    drawn = draw(modules.as_module(entry))
     USES[use](drawn)
     drawn.locator("[role=alert]", has_text="too late").wait_for(timeout=5000)
     assert drawn.locator(".feedback-view").count() == 0

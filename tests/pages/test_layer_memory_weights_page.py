@@ -1,6 +1,5 @@
 """The weights of the layers: set by hand or with a preset, and how training moved them."""
 
-import json
 import re
 
 import pytest
@@ -255,12 +254,13 @@ def test_without_javascript_text_stands_in_its_place(open_page):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("export default { render() { throw new Error('no ink') } };", "no ink"),
-        ("this is not JavaScript", "Unexpected identifier"),
+        ("() => ({ render() { throw new Error('no ink') } })", "no ink"),
+        ("() => { throw new Error('no pen') }", "no pen"),
+        ("this is not JavaScript", "the page did not load"),
     ],
 )
 def test_a_widget_that_fails_says_so_in_its_place(open_page, source, message):
-    script = f"registerFeedbackWidget('layer_memory_weights', {json.dumps(source)});"
+    script = f"registerFeedbackWidget('layer_memory_weights', {source});"
     with open_page(PAGE, instead={WIDGET_SCRIPT: script}) as visit:
         error = visit.page.locator(f"{WIDGET} .feedback-widget-error").first
         assert error.is_visible()

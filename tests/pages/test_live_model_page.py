@@ -56,7 +56,7 @@ def write(browser, shipped):
     page = browser.new_page()
     state = {"config": shipped.config, "tensors": shipped.tensors}
     content = base64.b64encode(shipped.buffer).decode()
-    page.evaluate(START, [base.script("live_model"), content, state])
+    page.evaluate(START, [base.script("live_model.engine"), content, state])
 
     def write(prompt: str, length: int | None = None, mixture=None, seed=0, **settings) -> dict:
         settings = {"temperature": 0.8, **settings, "seed": seed}

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from feedback import Config, LanguageModel, data, pretrained
 from feedback.widgets import LiveModel
-from feedback.widgets.base import script
 from feedback.widgets.live_model import HELD_TEXT
 
 CONFIG = Config(n_tokens=4, d_model=8, heads=2, n_layers=2, d_ff=16, max_distance=6)
@@ -164,11 +163,3 @@ def test_beside_a_kernel_the_weights_are_one_binary_buffer(own):
     assert isinstance(widget, anywidget.AnyWidget)
     assert widget.get_state(["buffer"])["buffer"] == widget.buffer
     assert isinstance(widget.buffer, bytes)
-
-
-def test_its_script_comes_in_parts_the_engine_first():
-    text = script("live_model")
-    places = [
-        text.index(name) for name in ("function element(", "function createModel(", "widget((")
-    ]
-    assert places == sorted(places)
