@@ -17,7 +17,7 @@ from pathlib import Path
 from plans import source
 
 from feedback.data import Characters
-from feedback.files import write_atomically
+from feedback.files import read_json, write_atomically
 from feedback.language_model import LanguageModel
 from feedback.machine import describe_machine
 from feedback.pretrained import FOLDER, TRAINING
@@ -65,7 +65,7 @@ def train(name: str) -> None:
 def pack(name: str) -> None:
     """Store the best model of a run in float16, and beside it how it was trained."""
     run, folder = RUNS / name, FOLDER / name
-    request = json.loads((run / RUN).read_bytes())
+    request = read_json(run / RUN)
     log = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
     times = json.loads((run / TIMES).read_text().splitlines()[-1])
     LanguageModel.load(run / BEST).half().save(folder)

@@ -28,7 +28,7 @@ from pretrain import pretrain
 from safetensors import SafetensorError, safe_open
 
 from feedback.config import Config
-from feedback.files import write_atomically
+from feedback.files import read_json, write_atomically
 from feedback.language_model import LanguageModel, evaluating
 from feedback.machine import describe_machine
 from feedback.tasks import TASKS
@@ -248,7 +248,7 @@ def keep(name: str, found: dict) -> None:
     file, found = RESULTS / f"{name}.json", json.loads(json.dumps(found))
     if not file.exists():
         print(f"{name}: recorded for the first time")
-    elif numbers(json.loads(file.read_bytes())) == numbers(found):
+    elif numbers(read_json(file)) == numbers(found):
         print(f"{name}: the same numbers as recorded before")
     else:
         print(f"{name}: OTHER numbers than recorded before; `git diff` shows which")
@@ -260,7 +260,7 @@ def measure(name: str) -> None:
     file, command = RESULTS / f"{name}.json", [*TIMINGS[name].split(), "--out"]
     subprocess.run([sys.executable, *command, file], check=True)
     found = {"command": " ".join(["python", *command, f"{name}.json"])}
-    write_atomically(file, json.dumps(found | json.loads(file.read_bytes()), indent=1).encode())
+    write_atomically(file, json.dumps(found | read_json(file), indent=1).encode())
 
 
 def make(name: str) -> None:
