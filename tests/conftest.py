@@ -12,7 +12,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Files that take a minute or nearly that where three are tried at once. One that began late would
 # go on alone when all others are done.
-LONG = ("build", "lab", "questions", "accessibility", "blocked_storage")
+LONG = (
+    "build",
+    "lab",
+    "questions",
+    "kept_answers",
+    "accessibility",
+    "blocked_storage",
+    "live_model_page",
+)
 
 
 def pytest_collection_modifyitems(items):

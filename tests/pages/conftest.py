@@ -24,6 +24,7 @@ from looking import (
     come_to_rest,
     start_widgets,
 )
+from questions import ATTENTION
 
 
 def pytest_collection_modifyitems(items):
@@ -215,3 +216,11 @@ def look(request, once, name_of_page, scheme):
     come_to_rest(visit.page)
     yield visit.page
     visit.assert_nothing_went_wrong()
+
+
+@pytest.fixture
+def attention(once):
+    """The chapter on attention as it begins: none of its questions is answered."""
+    visit = once(ATTENTION, "http")
+    visit.begin_again()
+    return visit.page
