@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SAME_SOURCE = re.compile(r"# (feedback/[\w/]+\.py)\s*(?:\n|$)")
+UNSHOWN = ("command_line", "notebook", "widgets")  # rooms that no chapter builds
 DEFINES = re.compile(r"^(?:async +)?(?:def|class) +(\w+)", re.MULTILINE)
 
 
@@ -81,8 +82,9 @@ def same_source(cell: str, root: Path) -> str:
 def public_names(root: Path) -> dict[str, str]:
     """Which file of the package defines each of its public functions and classes."""
     return {
-        name: f"feedback/{path.name}"
-        for path in sorted((root / "feedback").glob("*.py"))
+        name: path.relative_to(root).as_posix()
+        for path in sorted((root / "feedback").rglob("*.py"))
+        if path.parent.name not in UNSHOWN
         for name in DEFINES.findall(path.read_text("utf-8"))
         if not name.startswith("_")
     }

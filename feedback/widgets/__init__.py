@@ -1,7 +1,7 @@
 """Pictures that can be touched: live beside a kernel, and live in the built book without one.
 
-A widget is NAME.py with its class, NAME.js with what it draws, and NAME.css with its look; a longer
-one has parts, NAME.part.js. Begin with the smallest:
+Beside the Python file that has a widget's class stand files of the same name with what it draws,
+in JavaScript, and with its look, in CSS. Begin with the smallest:
 
     layer_memory_weights.py      the memory vector of a step as a sum of what each layer put out
     predict_then_reveal.py       a guess first, then the answer
