@@ -127,7 +127,7 @@ class Blocks:
         self.d_r[:, :, -n:] += torch.bmm(by_feature, by_head)
         # s̄_δ += s̄_{t-δ}
         self.d_s[:, :, -n:] += by_head.sum(1).view(L, H, n)
-        # k̄_j += Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_l a_{t,j}^l ō_t^l   for j in this block
+        # k̄_j += Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_l M_a a_{t,j}^l ō_t^l   for j in this block
         near_keys, near_values = self.near
         for near, factors, vectors in (
             (near_keys, self.d_scores, queries),
@@ -144,7 +144,7 @@ class Blocks:
         far = slice(first - self.settings.key_counts[self.start], first)
         if far.start == far.stop:
             return
-        # k̄_j += Σ_t Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_t Σ_l a_{t,j}^l ō_t^l   for far j
+        # k̄_j += Σ_t Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_t Σ_l M_a a_{t,j}^l ō_t^l   for far j
         d_keys, d_values = self.d_kv
         for d_past, factors, vectors in (
             (d_keys, self.d_scores, self.activations.queries[self.start : self.stop]),
