@@ -44,6 +44,8 @@ from feedback.training.state import TrainingState
 
 RUN, LOG, TIMES, LOCK = "run.json", "log.jsonl", "times.jsonl", ".lock"
 LAST, PREVIOUS, BEST = "last", "previous", "best"
+# What a kill leaves between writing a file of this folder and moving it into place.
+CUT_OFF = re.compile(rf"{re.escape(UNFINISHED)}\d+-({RUN}|{LOG}|{TIMES})")
 # What systems and programs leave in a folder that a person takes for empty.
 LITTER = re.compile(r"[.~$#@].*|.*~|Thumbs\.db|desktop\.ini|Icon\r|lost\+found|__MACOSX", re.I)
 
@@ -122,6 +124,9 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.take_lock()
         self.check()  # another run may have begun before the folder was locked
+        for file in self.path.iterdir():
+            if CUT_OFF.fullmatch(file.name):
+                file.unlink()
         write_atomically(self.path / RUN, (to_json(self.request, indent=1) + "\n").encode())
 
     def write_log(self, log: list[dict]) -> None:

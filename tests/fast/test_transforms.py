@@ -137,13 +137,13 @@ def test_recomputed_and_offloaded_activations_give_the_same_gradients(path):
 
 
 @every_model
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.slow
-def test_a_compiled_model_computes_the_same(model, backend):
+def test_a_compiled_model_computes_the_same(model):
+    """By all that `torch.compile` does but for the making of machine code."""
     torch._dynamo.reset()
-    model, tokens = small(model).float(), some_tokens(T=3)
+    model, tokens = small(model).float(), some_tokens(T=2)
     expected, gradients = model(tokens), first_gradients(model, lambda: model(tokens))
-    compiled = torch.compile(model, backend=backend)
+    compiled = torch.compile(model, backend="aot_eager")
     torch.testing.assert_close(compiled(tokens), expected)
     found = first_gradients(model, lambda: compiled(tokens))
     torch.testing.assert_close(found, gradients)
@@ -203,13 +203,13 @@ def test_gradients_of_each_row_and_along_a_direction(model):
 def test_shapes_without_numbers(model):
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    tokens, config = some_tokens(), small(model).config
+    tokens, config = some_tokens(T=3), small(model).config
     with torch.device("meta"):
         without = LanguageModel(config)
-    assert without(tokens.to("meta")).shape == (2, 9, 11)
+    assert without(tokens.to("meta")).shape == (2, 3, 11)
     with FakeTensorMode() as mode:
         fake = LanguageModel(config)
-        assert fake(mode.from_tensor(tokens)).shape == (2, 9, 11)
+        assert fake(mode.from_tensor(tokens)).shape == (2, 3, 11)
         fake(mode.from_tensor(tokens)).sum().backward()
 
 

@@ -69,9 +69,8 @@ START_ALL_AT_ONCE = """window.nearby = (act) => {
     window.IntersectionObserver = Observer;
 }"""
 
-# Puts away the widgets and what the browser keeps for the page; those that were drawn are told.
-FORGET = """() => {
-    localStorage.clear();
+# Puts away the widgets, and starts them again: they read what the browser keeps for the page.
+START_AGAIN = """() => {
     window.unhurried = false;
     dispatchEvent(new Event("storage"));
     document.activeElement?.blur();
@@ -81,6 +80,9 @@ FORGET = """() => {
     }
     window.startWidgetsOfPage?.();
 }"""
+
+# The same, with nothing kept.
+FORGET = f"() => {{ localStorage.clear(); ({START_AGAIN})(); }}"
 
 ALL_ARE_STARTED = """() => {
     const next = document.querySelector(".feedback-widget:not([data-state])");

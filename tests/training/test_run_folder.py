@@ -103,6 +103,14 @@ def test_files_of_others_damage_no_checkpoint(tmp_path, finished_run, stop, caps
         assert mine and mine <= contents(out).keys()
 
 
+def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(tmp_path, finished_run, stop):
+    out = tmp_path / "run"
+    stop(out, 5)
+    leave(out, [".unfinished-123-times.jsonl", ".unfinished-4-log.jsonl", ".unfinished-5-run.json"])
+    run(out)
+    assert contents(out) == contents(finished_run)
+
+
 def test_a_run_begins_in_a_folder_that_holds_only_what_systems_leave(tmp_path):
     leave(
         tmp_path, [".DS_Store", "._x", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints/", ".git/"]
