@@ -14,7 +14,6 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-from jupyter_client import BlockingKernelClient
 from looking import LAPTOP, ROOT, drag
 
 
@@ -201,10 +200,10 @@ def eventually(look: Callable, seconds: float = 15):
 
 @dataclass
 class Lab:
-    """A notebook open in JupyterLab, its kernel, and the addresses elsewhere that it asked for."""
+    """A notebook open in JupyterLab, a client of its kernel, and what it asked for elsewhere."""
 
     page: object
-    kernel: BlockingKernelClient
+    kernel: object
     foreign: list[str]
 
     def run(self, code: str, value: str = "None"):
@@ -223,6 +222,8 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
+    import jupyter_client  # here, for it takes long, and every worker reads this file
+
     with running_lab(tmp_path_factory.mktemp("lab")) as (address, files):
         foreign = []
 
@@ -237,7 +238,7 @@ def lab(browser, tmp_path_factory):
             page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
             page.evaluate(RUN_ALL_CELLS)
             (running,) = json.load(urlopen(f"{address}/api/kernels"))
-            kernel = BlockingKernelClient()
+            kernel = jupyter_client.BlockingKernelClient()
             kernel.load_connection_file(str(files / f"kernel-{running['id']}.json"))
             kernel.start_channels()
             kernel.wait_for_ready(timeout=PATIENCE)

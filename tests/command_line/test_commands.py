@@ -39,7 +39,7 @@ def save_model(folder: str | Path, vocabulary: str = WIDE, model: str = "paralle
 
 def run(*words: str | bytes, cwd: Path | None = None, **variables: str):
     """Python in a process of its own, with bytes for what it prints."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | variables
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables
     return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True)
 
 
