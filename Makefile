@@ -39,7 +39,7 @@ test: book ## build the book, then run every test
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(lint)
-	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow"
+	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow" --ignore tests/pages
 
 lint: $(READY) ## lint alone, as before each commit (see CONTRIBUTING.md)
 	$(lint)

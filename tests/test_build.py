@@ -244,6 +244,7 @@ def test_other_failures_fail_too_and_blame_no_chapter(tmp_path):
     assert "not run to the end" not in run.errors + run.output
 
 
+@pytest.mark.slow
 def test_what_shaking_counted_makes_no_chapter_run_again(tmp_path):
     """Every other file of the package that a notebook can read does."""
     script = """if True:

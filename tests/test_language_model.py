@@ -341,6 +341,7 @@ def test_the_model_runs_where_and_in_what_its_weights_are(model):
     torch.testing.assert_close(rough.float(), expected, rtol=0.2, atol=0.5)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss():
     torch.manual_seed(0)
     for name in MODELS:

@@ -89,6 +89,7 @@ MISUSE = [
 
 @needs_linters
 @pytest.mark.parametrize("breaks", [FORM, MISUSE], ids=["form", "misuse"])
+@pytest.mark.slow
 def test_a_file_that_github_cannot_read_or_a_stranger_could_misuse_is_named(tmp_path, breaks):
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     shutil.copy(ROOT / "CITATION.cff", tmp_path)

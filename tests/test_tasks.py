@@ -95,6 +95,7 @@ def test_an_interpreter_prints_the_labels_of_a_program(name):
 
 
 @pytest.mark.parametrize(("name", "score"), [("program3", 0.417), ("program5", 0.395)])
+@pytest.mark.slow
 def test_programs_and_their_baseline_are_like_those_of_the_official_generator(name, score):
     import random
 

@@ -80,6 +80,7 @@ def test_nothing_grows_where_nothing_was_timed():
     assert timing.exponents([], "generation", "tokens") == {}
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_keeps_what_was_measured(tmp_path, monkeypatch):
     out, measure, sizes = tmp_path / "timing.json", timing.measure, []
 

@@ -34,6 +34,7 @@ def everything(model, x, memory=None):
 @pytest.mark.parametrize("memory_size", [None, 2])
 @pytest.mark.parametrize("past", [0, 3])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.slow
 def test_the_gradient_is_that_of_finite_differences(memory_size, past, dropout):
     """In x, in keys and values carried over and in every parameter; of all three outputs.
 

@@ -1,9 +1,12 @@
 """The effect that the book is about, at its smallest: with feedback two layers track a state."""
 
+import pytest
+
 from feedback.live import PARITY
 from feedback.results import load_result
 
 
+@pytest.mark.slow
 def test_two_layers_track_parity_with_feedback():
     _, right = PARITY.first_that_holds()  # a few attempts, each with another seed
     assert right[-1] > PARITY.threshold

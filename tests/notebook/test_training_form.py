@@ -160,6 +160,7 @@ def test_choices_that_do_not_fit_are_refused(choices, first, message):
         choose_and_train(Form.falling, choices, first)
 
 
+@pytest.mark.slow
 def test_the_built_book_shows_a_labelled_result_and_holds_no_widget():
     code = f"""
 import json, sys

@@ -21,6 +21,7 @@ from feedback.training import checkpoints, loop, run_folder
 @pytest.mark.parametrize(
     "lengths", [{}, dict(lengthen_below=3.5), dict(lengthen_below=3.5, lengthen_every=3)]
 )
+@pytest.mark.slow
 def test_stopped_after_any_step_a_run_ends_as_if_it_had_not_been(
     tmp_path, monkeypatch, checkpoint_every, lengths
 ):

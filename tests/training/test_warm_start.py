@@ -137,6 +137,7 @@ def test_a_model_that_does_not_fit_is_refused_untouched(parallel, tmp_path, chan
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_warm_start_begins_near_the_parallel_model_and_ends_below_it():
     """A live result: words from a few letters, learned by both models."""
     first, second = live.WARM_START.first_that_holds()

@@ -32,6 +32,7 @@ print(json.dumps(widget._repr_mimebundle_(include=None, exclude=None)))
     return json.loads(output.stdout)
 
 
+@pytest.mark.slow
 def test_in_the_book_the_page_holds_the_state(static_output):
     place = BeautifulSoup(static_output["text/html"], "html.parser").find(class_="feedback-widget")
     assert place["data-widget"] == "layer_memory_weights"
@@ -44,12 +45,14 @@ def test_in_the_book_the_page_holds_the_state(static_output):
     }
 
 
+@pytest.mark.slow
 def test_in_the_book_a_label_cannot_end_the_script_or_add_markup(static_output):
     page = static_output["text/html"]
     assert page.count("</script") == 1
     assert "<b>" not in page and "<!--" not in page
 
 
+@pytest.mark.slow
 def test_in_the_book_the_text_says_what_the_picture_shows(static_output):
     sentence = f"Memory: 20\N{NO-BREAK SPACE}% embedding, 80\N{NO-BREAK SPACE}% {HOSTILE_LABEL}."
     assert static_output["text/plain"] == sentence
@@ -65,5 +68,6 @@ def test_a_buffer_stands_beside_the_state_and_comes_back_whole():
     assert buffer["data-trait"] == "a"
 
 
+@pytest.mark.slow
 def test_in_the_book_the_output_holds_no_code_that_a_cache_could_keep(static_output):
     assert "function" not in static_output["text/html"]
