@@ -150,11 +150,9 @@ class Blocks:
             (d_keys, self.d_scores, self.activations.queries[self.start : self.stop]),
             (d_values, self.attention, self.d_reads[:C]),
         ):
-            factors = (
-                factors[:C].view(C * L, H * B, -1)[:, :, far].permute(1, 2, 0)
-            )  # (HB, far, CL)
-            vectors = vectors.view(C * L, H * B, k).transpose(0, 1)  # (HB, CL, k)
-            d_past[:, far] += torch.bmm(factors, vectors)
+            factors = factors[:C].view(C * L, H * B, -1)[:, :, far]  # (CL, HB, far)
+            vectors = vectors.view(C * L, H * B, k)  # (CL, HB, k)
+            d_past[:, far] += torch.bmm(factors.permute(1, 2, 0), vectors.transpose(0, 1))
 
     def add_to_weights(self) -> None:
         """Add what the block gives to the weights: one product for each."""

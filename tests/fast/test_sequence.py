@@ -80,9 +80,8 @@ def test_a_memory_changed_by_hand_is_noticed_on_the_way_back():
 
 
 @pytest.mark.parametrize("shape", BLOCKS, ids=shape_name)
-@pytest.mark.parametrize(
-    ("memory_size", "dropout"), [(None, 0.0), (None, 0.3), (3, 0.3), (BLOCK + 4, 0.3)]
-)
+@pytest.mark.parametrize("memory_size", [None, 3, BLOCK + 4])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_any_number_of_blocks_equals_the_loop(shape, memory_size, dropout):
     """Also after a carried-over memory, into which gradients flow, and with dropout."""
     loop, whole = both(shape, memory_size=memory_size, dropout=dropout)
