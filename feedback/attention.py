@@ -9,6 +9,7 @@ Shapes: B batch, T queries, n keys, H heads, k = d / H features a head, d width,
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,30 @@ class Attention(nn.Module):
         weights = scores.softmax(-1)
         read = self.dropout(weights) @ values  # (B, H, T, k)
         return self.output(merge_heads(read)), weights
+
+
+class WindowAttention(Attention):
+    """Attention that reads at most `window` keys before a query's own, and that one.
+
+    It has the weights of `Attention`. Exercise 1.1 builds its mask.
+
+    Args:
+        window: how many keys before its own a query may read, at least 1.
+        sizes: what `Attention` takes; its `reads_itself` is True here.
+    """
+
+    def __init__(self, window: int, *sizes: Any):
+        super().__init__(*sizes)
+        self.window = window
+
+    def scores(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Do what `Attention.scores` does; keys before the window score minus infinity."""
+        scores = super().scores(query, keys)  # (B, H, T, n)
+        T, n = scores.shape[-2:]
+        if n <= self.window + 1:  # the window of the last query holds them all
+            return scores
+        too_old = causal_mask(T, n, scores.device).tril(n - T - self.window - 1)
+        return scores.masked_fill(too_old, -math.inf)
 
 
 class KeysValues(nn.Module):

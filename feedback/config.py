@@ -44,7 +44,8 @@ class Config:
         default=512,
     )
     memory_size: int | None = described(
-        "keep only the last so many memory vectors; None keeps all (feedback models only)",
+        "how many earlier steps a layer may read, and a memory keeps; None is all. The parallel "
+        "model reads its own token as well",
         default=None,
     )
     memory_mixture: str | Iterable[float] = described(
@@ -72,13 +73,10 @@ class Config:
             raise ValueError(f"dropout is {self.dropout}; it must lie in 0 <= dropout < 1")
         self._put("dropout", float(self.dropout))
         self._put("memory_mixture", _mixture(self.memory_mixture, self.n_layers))
-        if self.model == "parallel" and (self.memory_size, self.memory_mixture) != (
-            None,
-            "learned",
-        ):
+        if self.model == "parallel" and self.memory_mixture != "learned":
             raise ValueError(
-                "memory_size and memory_mixture describe the memory of a feedback model; "
-                "leave them out for model='parallel'"
+                "memory_mixture describes the memory vectors of a feedback model; "
+                "leave it out for model='parallel'"
             )
 
     def _put(self, name: str, value: object) -> None:

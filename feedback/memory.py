@@ -109,11 +109,6 @@ class FeedbackTransformer(SequenceModel):
             values.append(value)
         return outputs, m, attention
 
-    def latest(self, x: Tensor) -> Tensor:
-        """The last `memory_size` of n keys or values, (B, H, n, k)."""
-        size = self.config.memory_size or x.shape[2]
-        return x[:, :, max(0, x.shape[2] - size) :]
-
     def gather(self, x: Tensor, memory: Memory | None) -> list:
         """Containers for the keys and values of this pass, which start with those of `memory`."""
         memory = self.start(x, memory, sets=len(self.keys_values))
@@ -123,13 +118,6 @@ class FeedbackTransformer(SequenceModel):
             (container(keys, steps), container(values, steps))
             for keys, values in zip(memory.keys, memory.values, strict=True)
         ]
-
-    def remember(self, keys: list[Tensor], values: list[Tensor]) -> Memory:
-        """What the next segment starts from; a copy where that is less than what was gathered."""
-        if self.config.memory_size is not None:
-            keys = [self.latest(x).clone() for x in keys]
-            values = [self.latest(x).clone() for x in values]
-        return Memory(tuple(keys), tuple(values), self.config)
 
     def trace(self, x: Tensor) -> Trace:
         """Run embeddings (B, T, d) and keep everything; see `Trace`."""

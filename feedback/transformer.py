@@ -7,12 +7,14 @@ Shapes: B batch, T tokens, n keys, d width, F feed-forward width, H heads, k = d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from feedback.attention import Attention, KeysValues
+from feedback.attention import Attention, KeysValues, WindowAttention
 from feedback.cache import Memory, check_fits, empty_memory
 from feedback.config import Config
 
@@ -33,16 +35,20 @@ class FeedForward(nn.Module):
 class Layer(nn.Module):
     """Attention, then feed-forward; each reads normalised inputs and adds to the residual stream.
 
+    Args:
+        config: of the model.
+        attention: what makes the attention from its sizes.
+
     Attributes:
         norm1, norm2: LN1 and LN2, before attention and before the feed-forward sub-layer.
         dropout: drops what either sub-layer adds.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, attention: Callable[..., Attention] = Attention):
         super().__init__()
         d, p = config.d_model, config.dropout
         self.norm1 = nn.LayerNorm(d)
-        self.attention = Attention(
+        self.attention = attention(
             d, config.heads, config.max_distance, config.model == "parallel", p
         )
         self.norm2 = nn.LayerNorm(d)
@@ -85,7 +91,7 @@ class Trace:
 
 
 class SequenceModel(nn.Module):
-    """What the three models share: a checked start and the norm at the end.
+    """What the three models share: a checked start, a bounded memory and the norm at the end.
 
     Attributes:
         name: the value of `Config.model` that this class stands for.
@@ -119,12 +125,25 @@ class SequenceModel(nn.Module):
         check_fits(memory, self.config, sets, x)
         return memory
 
+    def latest(self, x: Tensor) -> Tensor:
+        """The last `memory_size` of n keys or values, (B, H, n, k)."""
+        size = self.config.memory_size or x.shape[2]
+        return x[:, :, max(0, x.shape[2] - size) :]
+
+    def remember(self, keys: list[Tensor], values: list[Tensor]) -> Memory:
+        """What the next segment starts from; a copy where that is less than what was gathered."""
+        if self.config.memory_size is not None:
+            keys = [self.latest(x).clone() for x in keys]
+            values = [self.latest(x).clone() for x in values]
+        return Memory(tuple(keys), tuple(values), self.config)
+
 
 class ParallelLayer(Layer):
     """A layer that makes its own keys and values from the same tokens that ask."""
 
     def __init__(self, config: Config):
-        super().__init__(config)
+        window = config.memory_size
+        super().__init__(config, partial(WindowAttention, window) if window else Attention)
         self.keys_values = KeysValues(config.d_model, config.heads)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, ...]:
@@ -147,6 +166,10 @@ class Transformer(SequenceModel):
 
     Maps embeddings (B, T, d) to normalised outputs (B, T, d). Step t reads steps j <= t.
 
+    With memory_size=n every layer reads the step itself and the n before it, whether they lie in
+    this segment or in the memory. An output then depends on its own token and at most L n earlier
+    ones: each layer carries what it reads n steps on, and nothing comes from farther away.
+
     Raises:
         TypeError, ValueError: input of wrong type or shape, or a memory that does not fit it.
     """
@@ -168,9 +191,7 @@ class Transformer(SequenceModel):
             kept_keys.append(keys)
             kept_values.append(values)
         y = self.norm(x)
-        if not return_memory:
-            return y
-        return y, Memory(tuple(kept_keys), tuple(kept_values), self.config)
+        return (y, self.remember(kept_keys, kept_values)) if return_memory else y
 
     def trace(self, x: Tensor) -> Trace:
         """Run embeddings (B, T, d) and keep everything; see `Trace`."""

@@ -109,7 +109,7 @@ def feedback(model, x: Tensor, masks=no_masks, memory_size: int | None = None) -
     return torch.stack(y, 1)
 
 
-def parallel(model, x: Tensor, masks=no_masks) -> Tensor:
+def parallel(model, x: Tensor, masks=no_masks, memory_size: int | None = None) -> Tensor:
     """The parallel model: (B, T, d) -> (B, T, d)."""
     B, T, d = x.shape
     H = model.config.heads
@@ -120,15 +120,16 @@ def parallel(model, x: Tensor, masks=no_masks) -> Tensor:
         hidden_mask = masks((number, "hidden"), 0, (B, T, model.config.d_ff))
         read = []
         for t in range(T):
+            first = 0 if memory_size is None else max(0, t - memory_size)
             heads = [
                 read_one_head(
                     layer.attention,
                     z[:, t],
                     h,
-                    [head_of(layer.keys_values.key, z[:, j], h, H) for j in range(t + 1)],
-                    [head_of(layer.keys_values.value, z[:, j], h, H) for j in range(t + 1)],
-                    [t - j for j in range(t + 1)],
-                    attention_mask[:, h, t, : t + 1],
+                    [head_of(layer.keys_values.key, z[:, j], h, H) for j in range(first, t + 1)],
+                    [head_of(layer.keys_values.value, z[:, j], h, H) for j in range(first, t + 1)],
+                    [t - j for j in range(first, t + 1)],
+                    attention_mask[:, h, t, first : t + 1],
                 )
                 for h in range(H)
             ]

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from feedback.attention import causal_mask, merge_heads, rows_for, shift, split_heads
+from feedback.attention import (
+    Attention,
+    WindowAttention,
+    causal_mask,
+    merge_heads,
+    rows_for,
+    shift,
+    split_heads,
+)
 
 
 def test_merging_heads_undoes_splitting_them():
@@ -31,3 +39,17 @@ def test_shifting_aligns_every_query_with_its_own_distances(queries, keys):
     own = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
     allowed = causal_mask(queries, keys)
     assert torch.equal(shift(distance)[0][allowed], own[allowed].float())
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(6, 6), (1, 6), (3, 9), (2, 3)])
+@pytest.mark.parametrize("window", [1, 2, 5, 9])
+def test_a_window_hides_what_is_older_and_leaves_the_other_scores(queries, keys, window):
+    torch.manual_seed(0)
+    sizes = 6, 2, 4, True, 0.0
+    plain, bounded = Attention(*sizes), WindowAttention(window, *sizes)
+    bounded.load_state_dict(plain.state_dict())
+    query, key = torch.randn(1, 2, queries, 3), torch.randn(1, 2, keys, 3)
+    expected, found = plain.scores(query, key), bounded.scores(query, key)
+    distance = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
+    assert torch.equal(found[..., distance <= window], expected[..., distance <= window])
+    assert (found[..., distance > window] == -torch.inf).all()

@@ -32,7 +32,8 @@ REFUSED = [
     (dict(memory_mixture=[0.2, 0.2, 0.2, 0.2, 0.1]), ValueError, "sum to 1"),
     (dict(memory_mixture=[float("nan"), 0, 0, 0, 1]), ValueError, "sum to 1"),
     (dict(memory_mixture=["a", "b", "c", "d", "e"]), TypeError, "must be a number"),
-    (dict(model="parallel", memory_size=4), ValueError, "feedback model"),
+    (dict(model="parallel", memory_size=0), ValueError, "memory_size is 0"),
+    (dict(model="parallel", memory_size=2.0), TypeError, "whole number"),
     (dict(model="parallel", memory_mixture=[0.2] * 5), ValueError, "feedback model"),
 ]
 

@@ -177,10 +177,14 @@ def test_traced_attention_rebuilds_the_layers_outputs(model):
         torch.testing.assert_close(x, trace.outputs[number + 1])
 
 
-def test_a_trace_of_bounded_memory_reads_nothing_older():
-    attention = small(memory_size=2).trace(some_tokens()).attention
-    assert attention.tril(-3).abs().max() == 0
-    torch.testing.assert_close(attention[..., 5, 3:5].sum(-1), torch.ones(3, 2, 3).double())
+@every_model
+def test_a_trace_of_bounded_memory_reads_nothing_older(model):
+    trace = small(model, memory_size=2).trace(some_tokens())
+    assert trace.attention.tril(-3).abs().max() == 0
+    assert trace.attention[..., 5, 3:5].min() > 0
+    read = trace.attention[..., 5, 3 : 5 + (model == "parallel")]  # it reads itself as well
+    torch.testing.assert_close(read.sum(-1), torch.ones(3, 2, 3).double())
+    torch.testing.assert_close(trace.logits, small(model, memory_size=2)(some_tokens()))
 
 
 @every_model

@@ -44,6 +44,7 @@ def weights_file(folder) -> Path:
     [
         dict(model="parallel"),
         dict(model="feedback"),
+        dict(model="parallel", memory_size=3),
         dict(memory_size=3),
         dict(memory_mixture=[0.25, 0.25, 0.5]),
         dict(dropout=0.1),

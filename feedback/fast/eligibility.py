@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from feedback.attention import Attention, KeysValues
+from feedback.attention import Attention, KeysValues, WindowAttention
 from feedback.config import Config
 from feedback.transformer import FeedForward, Layer, ParallelLayer
 
@@ -28,6 +28,7 @@ PARTS = (
     KeysValues,
     Layer,
     ParallelLayer,
+    WindowAttention,
     nn.Dropout,
     nn.Embedding,
     nn.LayerNorm,

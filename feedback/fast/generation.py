@@ -105,8 +105,8 @@ class Decoder:
         """Logits (B, V) after tokens (B,) that follow `memory`, and the memory with them in it."""
         state = self.embedding[token]  # (B, d)
         memory = self.start(state[:, None], memory, self.sets)
-        buffer, n = KVBuffer.extending(memory), len(memory) + self.parallel
-        n = min(n, self.config.memory_size or n)
+        buffer, earlier = KVBuffer.extending(memory), len(memory)
+        n = min(earlier, self.config.memory_size or earlier) + self.parallel
         with torch.autocast(state.device.type, enabled=False):
             outputs = [state]
             for i in range(self.config.n_layers):

@@ -59,6 +59,9 @@ def warm_start(
 def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> str:
     """Give a feedback model the weights of a saved parallel one.
 
+    Their memory sizes may differ: each reads as far as its own config says. Distances beyond the
+    memory_size of the parallel model, which it never read, begin with its farthest row.
+
     Args:
         model: a feedback model; its layer weights stay as they are.
         folder: where `LanguageModel.save` left a parallel model of the same sizes.
@@ -76,9 +79,10 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
     parallel.to(model.head.weight.device, model.head.weight.dtype)
     own = parallel.state_dict()
     weights = {name: own[name] for name in model.state_dict() if name in own}
+    read = parallel.config.memory_size or parallel.config.max_distance  # the distances it learned
     for name, table in weights.items():
         if name.endswith(("attention.r", "attention.s")):  # the nearest row is that of distance 0
-            weights[name] = rows_for(table[:-1], model.config.max_distance)
+            weights[name] = rows_for(table[:-1][-read:], model.config.max_distance)
 
     outputs = parallel.trace(tokens).outputs.flatten(1, 2)  # (L+1, N, d)
     mixture = model.core.mixture.weights(outputs)

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from feedback import FeedbackTransformerKV
+from feedback.attention import Attention
 from feedback.transformer import FeedForward
 
 every_model = pytest.mark.parametrize("model", MODELS)
@@ -258,6 +259,25 @@ def test_a_class_with_another_way_forward_takes_it(model, kind, monkeypatch):
     with torch.no_grad():
         memory = one.step(tokens[:, 0])[1]
         torch.testing.assert_close(one.step(tokens[:, 1], memory)[0], expected[:, 1])
+
+
+@pytest.mark.filterwarnings("ignore:.*every submodule is called")
+@pytest.mark.parametrize("memory_size", [None, 3])
+@every_model
+def test_another_attention_is_taken_with_a_bound_too(model, memory_size, monkeypatch):
+    def half(self, z, keys, values):
+        read, weights = forward(self, z, keys, values)
+        return read * 0.5, weights
+
+    one, tokens, forward = small(model, memory_size=memory_size), some_tokens(), Attention.forward
+    before = one(tokens)
+    monkeypatch.setattr(Attention, "forward", half)
+    expected, memory = one(tokens), None
+    assert not torch.allclose(expected, before)
+    with torch.no_grad():
+        for t in range(tokens.shape[1]):
+            logits, memory = one.step(tokens[:, t], memory)
+            torch.testing.assert_close(logits, expected[:, t])
 
 
 def by_fused(kind, model, tokens):

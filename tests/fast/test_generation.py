@@ -15,7 +15,6 @@ every_model = pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("memory_size", [None, 1, 4])
 def test_steps_give_the_logits_of_forward(model, memory_size):
     """Past the learned distances (4), the first buffer (16 slots) and the bound on the memory."""
-    memory_size = None if model == "parallel" else memory_size  # it has no memory to bound
     model, tokens = small(model, memory_size=memory_size), some_tokens(T=40)
     expected, whole = model(tokens, return_memory=True)
     for start in (0, 1, 19):
@@ -32,8 +31,9 @@ def test_steps_give_the_logits_of_forward(model, memory_size):
 
 
 @every_model
-def test_continuations_of_one_memory_do_not_disturb_each_other(model):
-    model, tokens = small(model), some_tokens(T=6)
+@pytest.mark.parametrize("memory_size", [None, 1, 2])
+def test_continuations_of_one_memory_do_not_disturb_each_other(model, memory_size):
+    model, tokens = small(model, memory_size=memory_size), some_tokens(T=6)
     with torch.no_grad():
         _, memory = model.step(tokens[:, 0])
         before = copy.deepcopy(memory.keys + memory.values)
@@ -53,8 +53,9 @@ def test_continuations_of_one_memory_do_not_disturb_each_other(model):
 
 
 @every_model
-def test_a_memory_from_steps_serves_forward_and_its_gradients(model):
-    model, tokens = small(model), some_tokens(T=6)
+@pytest.mark.parametrize("memory_size", [None, 2])
+def test_a_memory_from_steps_serves_forward_and_its_gradients(model, memory_size):
+    model, tokens = small(model, memory_size=memory_size), some_tokens(T=6)
     with torch.no_grad():
         memory = None
         for t in range(3):
@@ -79,6 +80,22 @@ def test_steps_are_written_into_buffers_that_double(model):
             a_step = memory.nbytes / len(memory)
             assert memory.keys[0].untyped_storage().nbytes() <= max(16, 2 * t) * a_step
     assert len(buffers) == 5
+
+
+@every_model
+def test_a_bounded_memory_takes_no_more_room_however_long_the_text(model):
+    model, tokens = small(model, memory_size=5), some_tokens(T=150)
+    expected = model(tokens)
+    with torch.no_grad():
+        memory = None
+        for t in range(150):
+            logits, memory = model.step(tokens[:, t], memory)
+            torch.testing.assert_close(logits, expected[:, t])
+            a_step = memory.nbytes / len(memory)
+            assert len(memory) == min(t + 1, 5)
+            assert memory.keys[0].untyped_storage().nbytes() <= 16 * a_step
+        text = model.generate(tokens[:, :3], 60, temperature=0)
+        assert torch.equal(model(text)[:, 2:-1].argmax(-1), text[:, 3:])
 
 
 # How people change a memory of six steps and two rows, and the tokens that it holds then.
@@ -182,9 +199,10 @@ def test_a_memory_that_does_not_fit_is_refused(model, change):
                 run(act(memory))
 
 
-def test_a_memory_is_cropped_and_selected_within_its_bounds():
+@every_model
+def test_a_memory_is_cropped_and_selected_within_its_bounds(model):
     tokens = some_tokens(T=6)
-    _, memory = small()(tokens, return_memory=True)
+    _, memory = small(model)(tokens, return_memory=True)
     assert torch.equal(memory.crop(2).keys[0], memory.keys[0][:, :, :2]) and len(memory) == 6
     for steps, error in ((-1, ValueError), (7, ValueError), (2.0, TypeError), ("2", TypeError)):
         with pytest.raises(error, match="steps"):
@@ -199,18 +217,28 @@ def test_a_memory_is_cropped_and_selected_within_its_bounds():
     ):
         with pytest.raises(error, match="rows"):
             memory.select(rows)
-    _, full = small(memory_size=4)(tokens, return_memory=True)
+    _, full = small(model, memory_size=4)(tokens, return_memory=True)
     with pytest.raises(ValueError, match="Memories never change"):
         full.crop(3)
     assert len(full.crop(4)) == 4
-    _, short = small(memory_size=9)(tokens, return_memory=True)
+    _, short = small(model, memory_size=9)(tokens, return_memory=True)
     assert len(short.crop(3)) == 3
-    bounded = small(memory_size=4)
+    bounded = small(model, memory_size=4)
     longer = replace(full, keys=short.keys, values=short.values)  # of which the last four are read
     with torch.no_grad():
         found, after = bounded.step(tokens[:, 0], longer)
     torch.testing.assert_close(found, bounded(tokens[:, :1], longer)[:, 0])
     assert len(after) == 4
+    with torch.no_grad():  # cropped and selected, it goes on as the tokens that it holds
+        found, after = bounded.step(tokens[:, 0], full.select([1, 0]))
+        held = torch.cat([tokens[[1, 0]], tokens[:, :1]], 1)
+        torch.testing.assert_close(found, bounded(held)[:, -1])
+        assert len(after) == 4
+        _, early = bounded(tokens[:, :3], return_memory=True)
+        found, after = bounded.step(tokens[:, 0], early.crop(2))
+        held = torch.cat([tokens[:, :2], tokens[:, :1]], 1)
+        torch.testing.assert_close(found, bounded(held)[:, -1])
+        assert len(after) == 3
 
 
 def test_gradients_flow_through_a_cropped_and_a_selected_memory():

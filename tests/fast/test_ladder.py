@@ -19,7 +19,8 @@ from helpers import (
     weigh,
 )
 
-from feedback import FeedbackTransformer, FeedbackTransformerKV
+from feedback import Config, FeedbackTransformer, FeedbackTransformerKV
+from feedback.language_model import build
 
 FEEDBACK = ["feedback", "feedback-kv"]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=shape_name)
@@ -35,6 +36,11 @@ every_path = pytest.mark.parametrize(
     ("model", "path"), [("parallel", None), *PATHS], ids=lambda value: value or ""
 )
 LONG = SHAPES[0]
+REFERENCE = {
+    "parallel": reference.parallel,
+    "feedback": reference.feedback,
+    "feedback-kv": reference.feedback,
+}
 
 
 def segments(model, x, cuts, detach=False):
@@ -82,10 +88,9 @@ def test_every_path_equals_the_loop(shape, model, path):
 def test_dropout_stands_in_its_four_places(shape, model):
     """With the same explicit masks, every path equals the reference that applies them by hand."""
     x, masks = random_input(shape), reference.Masks()
-    expected_of = reference.parallel if model == "parallel" else reference.feedback
     for path in [path for name, path in PATHS if name == model] or [None]:
         ours = random_model(model, shape, path, dropout=0.3)
-        expected = expected_of(ours, x, masks)
+        expected = REFERENCE[model](ours, x, masks)
         before = gradients(ours, x, expected)
         y = masks.install(ours)(x)
         assert_same({"y": y, **gradients(ours, x, y)}, {"y": expected, **before})
@@ -167,12 +172,12 @@ def test_no_gradient_crosses_a_detached_memory(shape, model, path):
 
 
 @every_shape
-@feedback_paths
-def test_bounded_memory_sees_the_last_n_vectors(shape, model, path):
+@every_path
+def test_bounded_memory_sees_the_last_n_steps(shape, model, path):
     x, T = random_input(shape), shape["T"]
     for n in {1, T // 2, T - 1, T, T + 1} - {0}:
         bounded = random_model(model, shape, path, memory_size=n)
-        y, z = bounded(x), reference.feedback(bounded, x, memory_size=n)
+        y, z = bounded(x), REFERENCE[model](bounded, x, memory_size=n)
         expected = {"y": z, **gradients(bounded, x, z)}
         assert_same({"y": y, **gradients(bounded, x, y)}, expected)
         if n >= T:
@@ -181,7 +186,19 @@ def test_bounded_memory_sees_the_last_n_vectors(shape, model, path):
         assert_same({"y": pieces, **gradients(bounded, x, pieces)}, expected)
 
 
-@feedback_paths
+@pytest.mark.parametrize("cuts", [1, 2, 3, [1, 6], [6, 1], [4, 3], [2, 1, 4]], ids=str)
+@every_model
+def test_a_bound_does_not_depend_on_where_segments_begin(model, cuts):
+    """Pasts shorter and longer than the bound, before segments shorter and longer than it."""
+    x = random_input(LONG)
+    for n in (1, 2, 3, 5):
+        bounded = random_model(model, LONG, memory_size=n)
+        y, z = segments(bounded, x, cuts), REFERENCE[model](bounded, x, memory_size=n)
+        expected = {"y": z, **gradients(bounded, x, z)}
+        assert_same({"y": y, **gradients(bounded, x, y)}, expected)
+
+
+@every_path
 def test_a_bounded_memory_keeps_n_steps_and_no_more(model, path):
     x = random_input(LONG)
     for n in (1, 3, 7, 8):
@@ -191,7 +208,39 @@ def test_a_bounded_memory_keeps_n_steps_and_no_more(model, path):
             assert part.untyped_storage().nbytes() == part.numel() * part.element_size()
 
 
-@feedback_paths
+def test_dropout_stands_at_its_places_in_a_bounded_parallel_model():
+    x, masks = random_input(LONG), reference.Masks()
+    ours = random_model("parallel", LONG, dropout=0.3, memory_size=2)
+    expected = reference.parallel(ours, x, masks, memory_size=2)
+    before = gradients(ours, x, expected)
+    y = masks.install(ours)(x)
+    assert_same({"y": y, **gradients(ours, x, y)}, {"y": expected, **before})
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("cuts", [12, 5, 1])
+def test_layers_of_a_bounded_parallel_model_reach_n_tokens_each_and_no_farther(layers, n, cuts):
+    shape = dict(LONG, T=12, n_layers=layers)
+    model, x = random_model("parallel", shape, memory_size=n), random_input(shape)
+    y = segments(model, x, cuts)
+    for t in range(12):
+        (found,) = torch.autograd.grad(weigh(y[:, t]), x, retain_graph=True)
+        reached = [t - j for j in range(12) if found[:, j].abs().max() > 0]
+        assert reached == list(range(min(t, layers * n), -1, -1))
+
+
+def test_a_bound_changes_no_weight_at_the_start():
+    config = Config("parallel", None, d_model=8, heads=2, n_layers=2, d_ff=8)
+    plain, bounded = (
+        torch.manual_seed(0) and build(replace(config, memory_size=n)) for n in (None, 3)
+    )
+    ours, theirs = bounded.state_dict(), plain.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@every_path
 def test_vectors_older_than_the_bounded_memory_change_nothing(model, path):
     n, x = 3, random_input(LONG)
     bounded = random_model(model, LONG, path, memory_size=n)

@@ -9,6 +9,7 @@ from training_runs import CONFIG, WORDS
 
 from feedback import LanguageModel, data
 from feedback.__main__ import main
+from feedback.config import MODELS
 from feedback.training import loop
 
 
@@ -76,6 +77,15 @@ def test_none_stands_for_none_and_a_tasks_own_start_fits_its_windows(
     config, settings = calls[0][:2]
     assert (settings.start_length, settings.lengthen_below) == expected
     assert config.memory_size is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_with_a_bounded_memory(tmp_path, model, capsys):
+    sizes = "--d-model 8 --heads 2 --n-layers 1 --d-ff 8 --steps 2 --batch-size 2 --memory-size 4"
+    out = tmp_path / "run"
+    main(["train", "--out", str(out), "--task", "parity", "--model", model, *sizes.split()])
+    capsys.readouterr()
+    assert LanguageModel.load(out / "best").config.memory_size == 4
 
 
 def test_a_stopped_text_ends_without_a_traceback(monkeypatch, capsys):

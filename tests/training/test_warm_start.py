@@ -121,6 +121,20 @@ def test_more_distances_share_the_farthest_and_fewer_drop_it(parallel, tmp_path)
         assert torch.equal(ours[0], theirs[-3] if distances == 3 else theirs[0])
 
 
+@pytest.mark.parametrize("own_size", [None, 1, 5])
+def test_a_parallel_model_with_a_window_starts_a_model_with_any(tmp_path, own_size):
+    """Distances that it never read begin with the farthest row that it did."""
+    source = randomize(LanguageModel(replace(CONFIG, memory_size=3)))
+    source.save(tmp_path / "bounded")
+    model = LanguageModel(replace(CONFIG, model="feedback-kv", memory_size=own_size)).double()
+    from_parallel(model, tmp_path / "bounded", tokens())
+    theirs = source.core.layers[1].attention.s[:-1]  # distances 6 to 1
+    ours = model.core.layers[1].attention.s
+    assert torch.equal(ours[3:], theirs[3:])
+    assert torch.equal(ours[:3], theirs[3].expand(3, -1))
+    assert model.config.memory_size == own_size
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
