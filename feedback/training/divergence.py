@@ -20,37 +20,39 @@ def finite(tensors: Iterable[Tensor]) -> bool:
     return all(tensor.isfinite().all() for tensor in tensors)
 
 
-def diverged(what: str) -> ValueError:
-    """The error that says what is not finite, and what to do."""
-    return ValueError(f"{what}; try a lower learning rate. What was saved is as it was")
+class Diverged(ValueError):
+    """Says what is not finite, and what to do."""
+
+    def __init__(self, what: str):
+        super().__init__(f"{what}; try a lower learning rate. What was saved is as it was")
 
 
 @contextmanager
 def explaining_overflow(step: int) -> Iterator[None]:
-    """Raise ValueError where torch says that a number of the update of this step is too large."""
+    """Raise Diverged where torch says that a number of the update of this step is too large."""
     try:
         yield
     except RuntimeError as error:
         if "without overflow" not in str(error):
             raise
-        raise diverged(f"the update of step {step} is too large ({error})") from error
+        raise Diverged(f"the update of step {step} is too large ({error})") from error
 
 
 def check_update(step: int, loss: float, model: nn.Module) -> None:
-    """Raise ValueError if the loss, or a weight after the update, is not finite."""
+    """Raise Diverged if the loss, or a weight after the update, is not finite."""
     if not math.isfinite(loss):
-        raise diverged(f"the loss of step {step} is {loss}")
+        raise Diverged(f"the loss of step {step} is {loss}")
     # A sum takes one pass; only where it is not finite it may have overflowed.
     sums = torch.stack([weight.detach().sum() for weight in model.parameters()])
     if not finite([sums]) and not finite(model.parameters()):
-        raise diverged(f"step {step} left weights that are not finite")
+        raise Diverged(f"step {step} left weights that are not finite")
 
 
 @torch.no_grad()
 def check_finite(
     step: int, model: LanguageModel, optimizer: torch.optim.Optimizer, tokens: Tensor
 ) -> None:
-    """Raise ValueError if weights, optimizer, or logits of some tokens (B, T) are not finite.
+    """Raise Diverged if weights, optimizer, or logits of some tokens (B, T) are not finite.
 
     Weights can be finite and yet so large that nothing can be computed with them.
     """
@@ -59,4 +61,4 @@ def check_finite(
     with evaluating(model):
         tensors.append(model(tokens.to(model.head.weight.device)))
     if not finite(tensors):
-        raise diverged(f"weights, optimizer or logits after step {step} are not finite")
+        raise Diverged(f"weights, optimizer or logits after step {step} are not finite")

@@ -29,7 +29,7 @@ from feedback.language_model import LanguageModel
 from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
 from feedback.training.clock import Clock
-from feedback.training.divergence import check_finite, check_update, diverged, explaining_overflow
+from feedback.training.divergence import Diverged, check_finite, check_update, explaining_overflow
 from feedback.training.processes import rank_and_world_size
 from feedback.training.progress import Progress, print_line
 from feedback.training.run_folder import BEST, RunFolder
@@ -233,7 +233,7 @@ def evaluate_and_record(
     """Evaluate, add a line to the log, and keep the model if it is the best so far."""
     loss, accuracy = evaluate(model, held_out)
     if not math.isfinite(loss):
-        raise diverged(f"the validation loss of step {state.step} is {loss}")
+        raise Diverged(f"the validation loss of step {state.step} is {loss}")
     line: dict[str, object] = {"step": state.step, "tokens": state.tokens, "length": state.length}
     line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
     if isinstance(source, Task):
