@@ -67,9 +67,9 @@ bench-widgets: book ## how quick the live model is in the built page, on a machi
 shake: $(READY) ## count how often live results come out (or ONLY="NAME NAME"); goes on after a stop
 	$(BIN)python experiments/shake.py $(ONLY)
 
-results: $(READY) ## carry out the recorded experiments, all or ONLY="NAME NAME"; goes on after a stop
+results: $(READY) ## make what is missing in recorded experiments (or ONLY="NAME NAME"; AGAIN=2: compare)
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
-	$(BIN)python experiments/run.py $(ONLY)
+	$(BIN)python experiments/run.py $(ONLY) $(if $(AGAIN),--again $(AGAIN))
 
 repository: $(READY) ## set the public address: make repository URL=https://github.com/OWNER/REPO
 	$(if $(filter undefined,$(origin URL)),$(error say URL=https://github.com/OWNER/REPO, or URL= to remove it))

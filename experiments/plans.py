@@ -6,76 +6,14 @@ is trained again with other seeds; only those runs are results. `run.py` carries
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from feedback import data
+from experiment import Experiment, Variant
+from length import LENGTH, window
+from sizes import SIZES
+
 from feedback.config import Config
-from feedback.tasks import TASKS, Task
 from feedback.training import Settings
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One side of a comparison.
-
-    Attributes:
-        name: unique within its experiment.
-        source: the name of a task, or "text".
-        config, settings: of `feedback.training.train`; search and seeds change the settings.
-        after: the variant of the same experiment whose trained model this one starts from.
-    """
-
-    name: str
-    source: str
-    config: Config
-    settings: Settings
-    after: str | None = None
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Variants that are compared.
-
-    Attributes:
-        question: what the comparison is to answer.
-        search: changes of the settings that every variant tries, with seed `SEARCH_SEED`; the one
-            with the lowest validation loss at the end is taken.
-        seeds: of the runs that are results.
-        length: tokens of the examples on which accuracy is counted by position, None for no count.
-    """
-
-    question: str
-    variants: tuple[Variant, ...]
-    search: tuple[dict, ...]
-    seeds: tuple[int, ...]
-    length: int | None = None
-
-
-def source(name: str, length: int) -> data.Text | Task:
-    """The task of this name, or Tiny Shakespeare.
-
-    Raises:
-        ValueError: Tiny Shakespeare is not to be had.
-    """
-    if name != "text":
-        return TASKS[name]
-    corpus = data.tiny_shakespeare()
-    if corpus.source.startswith("NOT"):
-        raise ValueError(corpus.source)
-    return data.Text(corpus, length)
-
-
-SEARCH_SEED = 1000
-
-# The feedback model, and the parallel model with the same depth, with about as many weights (some
-# 100,000) in 4 and in 8 layers, and with the same width in 8 layers.
-SIZES = {
-    "feedback-kv, 2 layers": Config("feedback-kv", d_model=64, d_ff=256, n_layers=2),
-    "parallel, 2 layers": Config("parallel", d_model=64, d_ff=256, n_layers=2),
-    "parallel, 4 layers": Config("parallel", d_model=44, d_ff=176, n_layers=4),
-    "parallel, 8 layers": Config("parallel", d_model=32, d_ff=128, n_layers=8),
-    "parallel, 8 wide layers": Config("parallel", d_model=64, d_ff=256, n_layers=8),
-}
 
 
 def tracking(task: str, steps: int, length: int = 32) -> Experiment:
@@ -102,7 +40,7 @@ def tracking(task: str, steps: int, length: int = 32) -> Experiment:
             for lengths in ({}, {"start_length": 4, "lengthen_below": 0.3})
         ),
         seeds=(0, 1, 2, 3, 4),
-        length=3 * length,
+        ends=tuple(range(1, 3 * length + 1)),
     )
 
 
@@ -177,6 +115,21 @@ def mixture_on_s3() -> Experiment:
     )
 
 
+def length_on_text() -> Experiment:
+    """What a short memory costs on text, and what it does beyond the trained length."""
+    length = TEXT.sequence_length
+    return Experiment(
+        question=f"Trained on {length} characters, how well is a text read, by the memory's size?",
+        variants=tuple(
+            on_text(window(size), replace(SMALL, memory_size=size)) for size in (1, 4, 16, None)
+        ),
+        search=tuple({"learning_rate": rate} for rate in (2e-3, 4e-3, 8e-3)),
+        seeds=(0, 1, 2),
+        ends=tuple(length * n for n in range(1, 17)),
+        apart=True,
+    )
+
+
 def programs() -> Experiment:
     """The paper's programs with three variables, at a size that trains here."""
     settings = Settings(
@@ -203,3 +156,4 @@ EXPERIMENTS = {
     "programs": programs(),
 }
 EXPERIMENTS["mixture-s3"] = mixture_on_s3()
+EXPERIMENTS |= LENGTH | {"length-text": length_on_text()}

@@ -14,7 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from plans import source
+from experiment import source
 
 from feedback.data import Characters
 from feedback.files import read_json, write_atomically

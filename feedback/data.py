@@ -190,10 +190,13 @@ class Text:
         """Inputs and targets to train on, both (B, T)."""
         return random_batch(self.train, batch_size, length, generator)
 
+    def starts(self, length: int) -> Tensor:
+        """Where the held-out windows of T = `length` tokens begin, spread evenly: (64,) int64."""
+        last = len(self.validation) - length - 1
+        return torch.linspace(0, last, HELD_OUT).long().clamp(max=last)  # float32 may round up
+
     def held_out(self, length: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets, both (B, T), of windows spread evenly over what is held out."""
-        last = len(self.validation) - length - 1
-        starts = torch.linspace(0, last, HELD_OUT).long().clamp(max=last)  # float32 may round up
-        for some in starts.split(32):
+        for some in self.starts(length).split(32):
             windows = self.validation[some[:, None] + torch.arange(length + 1)]
             yield windows[:, :-1], windows[:, 1:]

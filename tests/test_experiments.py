@@ -1,73 +1,181 @@
-"""The runner of the recorded experiments, on one that takes seconds."""
+"""The runner of the recorded experiments, on one that takes seconds, and what is recorded."""
 
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import experiment
 import plans
 import pytest
+import record as recording
 import run as runner
+import torch
+from runs import Run, count
 
 import feedback
+from feedback import LanguageModel, data
 from feedback.config import Config
+from feedback.files import read_json
+from feedback.results import right_by_span
+from feedback.tasks import NO_LABEL, TASKS
 from feedback.training import Settings
-from feedback.training.run_folder import LAST, RUN
+from feedback.training.run_folder import RUN
 
 SMALL = dict(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=4)
 SETTINGS = Settings(steps=4, batch_size=4, sequence_length=4, evaluate_every=2, checkpoint_every=2)
-TINY = plans.Experiment(
+TINY = experiment.Experiment(
     question="Does the runner run?",
     variants=(
-        plans.Variant("first", "parity", Config("parallel", **SMALL), SETTINGS),
-        plans.Variant("second", "parity", Config("feedback-kv", **SMALL), SETTINGS, after="first"),
+        experiment.Variant("first", "parity", Config("parallel", **SMALL), SETTINGS),
+        experiment.Variant(
+            "second", "parity", Config("feedback-kv", **SMALL), SETTINGS, after="first"
+        ),
     ),
     search=({"learning_rate": 1e-3}, {"learning_rate": 1e-2}),
     seeds=(0, 1),
-    length=8,
+    ends=(1, 2, 4, 8),
+    apart=True,
 )
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runner, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # each process imports torch
     return tmp_path
 
 
 @pytest.mark.slow
-def test_an_experiment_is_recorded_and_repeats(results, capsys, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # each process imports torch
-    runner.keep("tiny", runner.record("tiny", TINY))
-    assert "for the first time" in capsys.readouterr().out
-    found = json.loads((results / "tiny.json").read_text())
-    first, second = found["variants"]
-    for variant in (first, second):  # both sides had the same search, and the best of it was taken
+def test_an_experiment_is_recorded_in_parts_and_repeats(results, capsys):
+    runner.complete(recording.Record("tiny", TINY))
+    found = read_json(results / "tiny.json")
+    assert found["ends"] == [1, 2, 4, 8]
+    for variant in found["variants"]:  # both had the same search, and the best of it was taken
         losses = [tried["validation_loss"] for tried in variant["search"]]
         assert [tried["changes"] for tried in variant["search"]] == list(TINY.search)
         assert variant["chosen"] == TINY.search[losses.index(min(losses))]
+        assert variant["config"]["n_tokens"] == 2 and variant["weights"] > 100
         assert [run["seed"] for run in variant["runs"]] == [0, 1]
         for run in variant["runs"]:
-            assert run["step"] == [0, 2, 4] and len(run["right"]) == 8
+            assert run["step"] == [0, 2, 4] and run["answers"] == [512, 512, 1024, 2048]
             assert run["processor_seconds"][0] == 0 < run["processor_seconds"][-1]
-            assert all(0 <= right <= run["examples"] for right in run["right"])
-    requests = [json.loads(file.read_text()) for file in results.glob(f"_build/runs/*/{RUN}")]
+            assert all(0 <= share <= 1 for share in right_by_span(run))
+            assert "machine" not in run  # it is that of the file
+    requests = [read_json(file) for file in results.glob(f"_build/runs/*/{RUN}")]
     assert sum(one["from_parallel"] is not None for one in requests) == 4
     assert len(requests) == 8  # two tries and two seeds for each
 
-    last = next(results.glob(f"_build/runs/*/{LAST}"))  # a run that was stopped is gone on with
-    for folder in (last, last.with_name("previous")):
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
-    runner.keep("tiny", runner.record("tiny", TINY))
-    said = capsys.readouterr().out
-    assert said.count("validation loss") == 1 and "the same numbers" in said
-
-    found["variants"][0]["runs"][0]["right"][0] += 1
+    capsys.readouterr()
+    lost = found["variants"][1]["runs"].pop()  # as in a part that landed before the run was done
     (results / "tiny.json").write_text(json.dumps(found))
-    runner.keep("tiny", runner.record("tiny", TINY))
-    assert "OTHER numbers" in capsys.readouterr().out
+    runner.complete(recording.Record("tiny", TINY))
+    assert capsys.readouterr().out.count("validation loss") == 1
+    whole = read_json(results / "tiny.json")
+    assert whole["variants"][1]["runs"][1] == lost
+
+    runner.again(recording.Record("tiny", TINY), 1)
+    assert "the same numbers" in capsys.readouterr().out
+    assert not list(results.glob("again*"))
+    whole["variants"][0]["runs"][0]["right"][0] += 1
+    (results / "tiny.json").write_text(json.dumps(whole))
+    with pytest.raises(ValueError, match="OTHER numbers"):
+        runner.again(recording.Record("tiny", TINY), 1)
+
+
+def test_a_run_from_another_machine_names_it(results):
+    record = recording.Record("tiny", replace(TINY, variants=TINY.variants[:1]))
+    for number, request in enumerate(record.missing().values()):
+        record.add(request, {"validation_loss": 1.0 - number, "machine": {"threads": number}})
+    written = read_json(results / "tiny.json")
+    assert written["machine"] == {"threads": 0}
+    assert [one.get("machine") for one in written["variants"][0]["search"]] == [
+        None,
+        {"threads": 1},
+    ]
+    assert written["variants"][0]["chosen"] == TINY.search[1]
+    again = recording.Record("tiny", record.experiment)
+    assert again.known == record.known
+    assert [*again.missing()] == ["first, seed 0", "first, seed 1"]
+
+
+def test_a_search_that_diverged_is_not_chosen(results):
+    record = recording.Record("tiny", replace(TINY, variants=TINY.variants[:1]))
+    for loss, request in zip((2.0, None), record.missing().values(), strict=True):
+        record.add(request, {"validation_loss": loss, "machine": {}})
+    assert record.chosen(record.experiment.variants[0]) == TINY.search[0]
+
+
+def test_what_decides_how_a_run_ends_is_in_its_name_and_nothing_else_is():
+    config, settings = Config("feedback-kv", **SMALL), SETTINGS
+    run = Run("parity", config, settings)
+    others = [
+        Run("s3", config, settings),
+        Run("parity", replace(config, memory_size=2), settings),
+        Run("parity", config, replace(settings, seed=1)),
+        Run("parity", config, settings, parallel=run),
+    ]
+    assert len({one.folder for one in [run, *others]}) == 5
+    assert run.folder == Run("parity", replace(config), replace(settings)).folder
+    # A further field of Config or Settings, at its default, leaves names as they were recorded.
+    assert set(run.described()["settings"]) == {
+        "steps",
+        "batch_size",
+        "sequence_length",
+        "evaluate_every",
+        "checkpoint_every",
+    }
+
+
+def test_answers_are_counted_over_segments_as_at_once(monkeypatch):
+    torch.manual_seed(0)
+    model = LanguageModel(Config("parallel", 2, **SMALL, memory_size=3)).eval()
+    inputs, labels = TASKS["parity"].batch(6, 20, torch.Generator().manual_seed(0))
+    labels[:, 3] = NO_LABEL
+    monkeypatch.setattr("runs.SEGMENT", 7)
+    found = count(model, [(inputs[:2], labels[:2]), (inputs[2:], labels[2:])], (3, 4, 20))
+    with torch.no_grad():
+        logits = model(inputs)
+    right = logits.argmax(-1) == labels
+    losses = torch.nn.functional.cross_entropy(
+        logits.transpose(1, 2), labels, ignore_index=NO_LABEL, reduction="none"
+    )
+    assert found["right"] == [right[:, :3].sum(), 0, right[:, 4:].sum()]
+    assert found["answers"] == [18, 0, 96]
+    expected = [losses[:, :3].sum().item(), 0.0, losses[:, 4:].sum().item()]
+    assert found["loss"] == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("length, asked", [(64, 64), (64, 1024)])
+def test_a_search_is_judged_on_text_that_no_result_reads(length, asked, monkeypatch):
+    corpus = data.Corpus("".join(chr(97 + i % 26) for i in range(1_100_000)), "letters")
+    monkeypatch.setattr(data, "tiny_shakespeare", lambda: corpus)
+    text = experiment.source("text", length)
+    text.validation = torch.arange(len(text.validation))  # every token says where it stands
+    monkeypatch.setattr(experiment, "source", lambda name, length: text)
+    ((inputs, labels),) = experiment.to_choose("text", length, asked)
+    judged = {*inputs.flatten().tolist(), *labels.flatten().tolist()}
+    read = {i for pair in text.held_out(asked) for x in pair for i in x.flatten().tolist()}
+    assert len(judged) == 63 * (length + 1) and not judged & read
+
+
+def test_a_search_is_judged_on_examples_of_a_task_that_no_result_uses():
+    judged = {tuple(row) for x, _ in experiment.to_choose("s3", 32, 96) for row in x.tolist()}
+    asked = {tuple(row) for x, _ in TASKS["s3"].held_out(32) for row in x.tolist()}
+    assert len(judged) == len(asked) == 512 and not judged & asked
+
+
+@pytest.mark.parametrize("name", plans.EXPERIMENTS)
+def test_what_is_recorded_is_what_its_plan_asks(name):
+    record = recording.Record(name, plans.EXPERIMENTS[name])
+    planned = {
+        request.name
+        for variant in record.experiment.variants
+        for request in (*record.search(variant), *record.results(variant))
+    }
+    assert bool(record.known) == record.file.exists() and record.known.keys() <= planned
 
 
 def test_an_unknown_name_is_refused_before_any_work(monkeypatch, capsys):
@@ -78,10 +186,10 @@ def test_an_unknown_name_is_refused_before_any_work(monkeypatch, capsys):
 
 
 def test_another_text_is_refused(monkeypatch):
-    corpus = plans.data.Corpus("abc", "NOT Tiny Shakespeare, which could not be downloaded")
-    monkeypatch.setattr(plans.data, "tiny_shakespeare", lambda: corpus)
+    corpus = data.Corpus("abc", "NOT Tiny Shakespeare, which could not be downloaded")
+    monkeypatch.setattr(data, "tiny_shakespeare", lambda: corpus)
     with pytest.raises(ValueError, match="NOT Tiny Shakespeare"):
-        plans.source("text", 8)
+        experiment.source("text", 8)
 
 
 def test_every_recorded_result_names_its_instruction_set_and_threads():

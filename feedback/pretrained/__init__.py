@@ -13,6 +13,9 @@ it reads text, and `training.json`, which says how it was trained:
     log                one entry an evaluation; in feedback models it holds the layer weights
 
 `make results ONLY=pretrained` trains them again.
+
+    trackers.py        further models, those that an experiment kept: two tasks, short memory and
+                       whole, five seeds each; they lie in tracking/
 """
 
 from __future__ import annotations

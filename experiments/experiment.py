@@ -1,0 +1,95 @@
+"""What an experiment is: variants that go through the same search, each trained with some seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from feedback import data
+from feedback.config import Config
+from feedback.tasks import TASKS, Task
+from feedback.training import Settings
+
+SEARCH_SEED = 1000
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One side of a comparison.
+
+    Attributes:
+        name: unique within its experiment.
+        source: the name of a task, or "text".
+        config, settings: of `feedback.training.train`; search and seeds change the settings.
+        after: the variant of the same experiment whose trained model this one starts from.
+        kept: keep the trained weights of the results; see `runs.keep_weights`.
+    """
+
+    name: str
+    source: str
+    config: Config
+    settings: Settings
+    after: str | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Variants that are compared.
+
+    Attributes:
+        question: what the comparison is to answer.
+        search: changes of the settings that every variant tries, with seed `SEARCH_SEED`; the one
+            with the lowest loss at the end is taken.
+        seeds: of the runs that are results.
+        ends: answers are counted in spans of tokens, and these are the last tokens of the spans,
+            counted from 1; empty for no count.
+        apart: the search is judged on examples that are used for nothing else; otherwise on those
+            on which the runs are validated.
+    """
+
+    question: str
+    variants: tuple[Variant, ...]
+    search: tuple[dict, ...]
+    seeds: tuple[int, ...]
+    ends: tuple[int, ...] = ()
+    apart: bool = False
+
+
+def source(name: str, length: int) -> data.Text | Task:
+    """The task of this name, or Tiny Shakespeare in windows of up to `length` tokens.
+
+    Raises:
+        ValueError: Tiny Shakespeare is not to be had.
+    """
+    if name != "text":
+        return TASKS[name]
+    corpus = data.tiny_shakespeare()
+    if corpus.source.startswith("NOT"):
+        raise ValueError(corpus.source)
+    return data.Text(corpus, length)
+
+
+def to_choose(name: str, length: int, asked: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and labels, both (B, T), on which a search is judged and nothing else is.
+
+    Of a task 512 examples, of the text 63 windows: each of those ends where a held-out window
+    begins, so that they share no token as long as windows are shorter than the gaps.
+
+    Args:
+        name: as `source` takes it.
+        length: T of the windows that are trained on, and of these.
+        asked: tokens of the held-out windows on which results are counted.
+    """
+    where = source(name, length)
+    if isinstance(where, Task):
+        generator = torch.Generator().manual_seed(2**62 + 1)  # 2**62 is that of the held-out ones
+        for _ in range(8):
+            yield where.batch(64, length, generator)
+        return
+    starts = where.starts(asked)[1:] - length - 1
+    windows = where.validation[starts[:, None] + torch.arange(length + 1)]
+    yield windows[:, :-1], windows[:, 1:]

@@ -1,0 +1,106 @@
+"""How far a model follows a state beyond the trained length, by how far back it may look.
+
+All are trained on rows of at most 32 tokens and asked for 32 times as many. A feedback model that
+looks back `memory_size` steps has at its side a parallel model with a window of as many steps. No
+layer of a parallel model can learn more than its window holds, so that L layers reach L windows
+back at most; that is why the deeper ones are compared with two windows only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from experiment import Experiment, Variant
+from sizes import SIZES
+
+from feedback.training import Settings
+
+TRAINED = 32  # tokens
+TIMES = 32  # the trained length, at the end of the longest rows
+# Every token that was trained on has a count of its own; beyond, 32 tokens share one.
+ENDS = (*range(1, TRAINED + 1), *(TRAINED * n for n in range(2, TIMES + 1)))
+GROWING = {"start_length": 2, "lengthen_below": 0.3, "lengthen_every": 10}
+FEEDBACK = "feedback-kv, 2 layers"
+# Which windows a parallel model is given, by its depth; None: all that came before.
+WINDOWS = {
+    "parallel, 2 layers": (1, 2, 4, 8, 16, None),
+    "parallel, 4 layers": (4, 16, None),
+    "parallel, 8 layers": (4, 16, None),
+}
+
+
+def window(size: int | None) -> str:
+    """How far back a variant looks, in its name."""
+    return "all" if size is None else f"last {size}"
+
+
+def length(task: str, steps: int, kept: bool = False) -> Experiment:
+    """What a short memory does to the length that a model can follow."""
+    return Experiment(
+        question=f"Trained on {TRAINED} tokens, how far does a model follow {task}?",
+        variants=variants(
+            task, {FEEDBACK: (1, 2, 4, 8, 16, None)} | WINDOWS, settings(steps), kept
+        ),
+        search=search({}, GROWING),
+        seeds=(0, 1, 2, 3, 4),
+        ends=ENDS,
+        apart=True,
+    )
+
+
+def programs() -> Experiment:
+    """The same for programs. Few of their tokens are asked, so all are counted by 32."""
+    windows = (1, 4, 16, None)
+    return Experiment(
+        question=f"Trained on {TRAINED} tokens, how far does a model follow a program?",
+        variants=variants(
+            "program3",
+            {FEEDBACK: windows, "parallel, 2 layers": windows, "parallel, 8 layers": (None,)},
+            settings(1500),
+        ),
+        search=search({}, {"start_length": 16}),
+        seeds=(0, 1, 2),
+        ends=tuple(TRAINED * n for n in range(1, TIMES + 1)),
+        apart=True,
+    )
+
+
+def settings(steps: int) -> Settings:
+    """How all are trained; the search changes some of it."""
+    return Settings(
+        steps=steps,
+        batch_size=64,
+        sequence_length=TRAINED,
+        evaluate_every=steps // 20,
+        checkpoint_every=steps // 4,
+    )
+
+
+def search(*lengths: dict) -> tuple[dict, ...]:
+    """Three learning rates with each way to choose the length of rows."""
+    return tuple({"learning_rate": rate, **way} for rate in (1e-3, 3e-3, 1e-2) for way in lengths)
+
+
+def variants(
+    task: str, windows: dict[str, tuple], settings: Settings, kept: bool = False
+) -> tuple[Variant, ...]:
+    """A variant for each size of a model and each window."""
+    return tuple(
+        Variant(
+            name=f"{name}, {window(size)}",
+            source=task,
+            config=replace(SIZES[name], max_distance=TRAINED, memory_size=size),
+            settings=settings,
+            kept=kept and name == FEEDBACK and size in (4, None),
+        )
+        for name, sizes in windows.items()
+        for size in sizes
+    )
+
+
+LENGTH = {
+    "length-s3": length("s3", steps=800, kept=True),
+    "length-parity": length("parity", steps=800, kept=True),
+    "length-s5": length("s5-swaps", steps=1200),
+    "length-programs": programs(),
+}
