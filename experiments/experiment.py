@@ -10,10 +10,36 @@ from torch import Tensor
 
 from feedback import data
 from feedback.config import Config
-from feedback.tasks import TASKS, Task
+from feedback.tasks import HELD_OUT, TASKS, Task
 from feedback.training import Settings
 
 SEARCH_SEED = 1000
+ANY_LENGTH = ", any length"  # behind the name of a task
+
+
+class AnyLength(Task):
+    """A task whose batches have rows of any length up to the one asked for, drawn evenly.
+
+    What is held out has the length asked for.
+    """
+
+    def __init__(self, task: Task):
+        self.task, self.name, self.words = task, task.name + ANY_LENGTH, task.words
+
+    def batch(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs and labels, both (B, T), 1 <= T <= `length`."""
+        drawn = torch.randint(1, length + 1, (), generator=generator).item()
+        return self.task.batch(batch_size, int(drawn), generator)
+
+    def held_out(self, length: int, seed: int = HELD_OUT) -> Iterator[tuple[Tensor, Tensor]]:
+        """Those of the task."""
+        return self.task.held_out(length, seed)
+
+    def baseline(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """That of the task, (B, T)."""
+        return self.task.baseline(inputs, labels)
 
 
 @dataclass(frozen=True)
@@ -22,7 +48,7 @@ class Variant:
 
     Attributes:
         name: unique within its experiment.
-        source: the name of a task, or "text".
+        source: the name of a task, also with `ANY_LENGTH` behind it, or "text".
         config, settings: of `feedback.training.train`; search and seeds change the settings.
         after: the variant of the same experiment whose trained model this one starts from.
         kept: keep the trained weights of the results; see `runs.keep_weights`.
@@ -66,7 +92,8 @@ def source(name: str, length: int) -> data.Text | Task:
         ValueError: Tiny Shakespeare is not to be had.
     """
     if name != "text":
-        return TASKS[name]
+        task = TASKS[name.removesuffix(ANY_LENGTH)]
+        return AnyLength(task) if name.endswith(ANY_LENGTH) else task
     corpus = data.tiny_shakespeare()
     if corpus.source.startswith("NOT"):
         raise ValueError(corpus.source)
@@ -86,9 +113,7 @@ def to_choose(name: str, length: int, asked: int) -> Iterator[tuple[Tensor, Tens
     """
     where = source(name, length)
     if isinstance(where, Task):
-        generator = torch.Generator().manual_seed(2**62 + 1)  # 2**62 is that of the held-out ones
-        for _ in range(8):
-            yield where.batch(64, length, generator)
+        yield from where.held_out(length, HELD_OUT + 1)
         return
     starts = where.starts(asked)[1:] - length - 1
     windows = where.validation[starts[:, None] + torch.arange(length + 1)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiment import Experiment, Variant
+from experiment import ANY_LENGTH, Experiment, Variant
 from sizes import SIZES
 
 from feedback.training import Settings
@@ -42,6 +42,31 @@ def length(task: str, steps: int, kept: bool = False) -> Experiment:
             task, {FEEDBACK: (1, 2, 4, 8, 16, None)} | WINDOWS, settings(steps), kept
         ),
         search=search({}, GROWING),
+        seeds=(0, 1, 2, 3, 4),
+        ends=ENDS,
+        apart=True,
+    )
+
+
+def trained_otherwise(task: str) -> Experiment:
+    """Whether a model that reads all of its memory can be trained to go on beyond 32 tokens.
+
+    A table of eight distances leaves none untrained; rows of any length leave no place in a row
+    that is always seen with as many keys.
+    """
+    whole, any_length = replace(SIZES[FEEDBACK], max_distance=TRAINED), task + ANY_LENGTH
+    near = replace(whole, max_distance=8)
+    how = {
+        "eight distances": (task, near),
+        "any length": (any_length, whole),
+        "eight distances, any length": (any_length, near),
+    }
+    return Experiment(
+        question=f"Can a model that reads all of its memory follow {task} beyond the trained rows?",
+        variants=tuple(
+            Variant(name, source, config, settings(800)) for name, (source, config) in how.items()
+        ),
+        search=search(GROWING),
         seeds=(0, 1, 2, 3, 4),
         ends=ENDS,
         apart=True,
@@ -102,5 +127,7 @@ LENGTH = {
     "length-s3": length("s3", steps=800, kept=True),
     "length-parity": length("parity", steps=800, kept=True),
     "length-s5": length("s5-swaps", steps=1200),
+    "length-whole-s3": trained_otherwise("s3"),
+    "length-whole-parity": trained_otherwise("parity"),
     "length-programs": programs(),
 }

@@ -51,18 +51,21 @@ class Record:
         ends, apart = self.experiment.ends, self.experiment.apart
         return [Request(run, search=True, ends=ends, apart=apart) for run in runs]
 
-    def chosen(self, variant: Variant) -> dict | None:
-        """The changes with the lowest loss; None as long as the search is not done."""
+    def chosen(self, variant: Variant, done: bool = True) -> dict | None:
+        """The changes with the lowest loss; None as long as the search is not done.
+
+        With done=False those with the lowest loss so far; None where there is none yet.
+        """
         found = [self.known.get(request.name) for request in self.search(variant)]
-        if not found or not all(found):
+        if not any(found) or (done and not all(found)):
             return None
-        ends = [one["validation_loss"] for one in found]
+        ends = [one and one["validation_loss"] for one in found]
         losses = [math.inf if loss is None else loss for loss in ends]  # None: it diverged
         return self.experiment.search[losses.index(min(losses))]
 
-    def results(self, variant: Variant) -> list[Request]:
-        """A request for each seed; none before the search is done."""
-        changes, ends = self.chosen(variant), self.experiment.ends
+    def results(self, variant: Variant, done: bool = True) -> list[Request]:
+        """A request for each seed with the chosen changes; none before there are any."""
+        changes, ends = self.chosen(variant, done), self.experiment.ends
         if changes is None:
             return []
         runs = [self.run(variant, changes, seed) for seed in self.experiment.seeds]
@@ -97,9 +100,13 @@ class Record:
         write_atomically(self.file, (json.dumps(content) + "\n").encode())
 
     def row(self, variant: Variant, machine: dict | None) -> dict:
-        """All that is known of a variant; a machine is named where it is another than this one."""
+        """All that is known of a variant; a machine is named where it is another than this one.
+
+        A plan that tries more than before keeps its results until its search is done anew.
+        """
         parts = {}
-        for part, requests in (("search", self.search(variant)), ("runs", self.results(variant))):
+        asked = ("search", self.search(variant)), ("runs", self.results(variant, done=False))
+        for part, requests in asked:
             parts[part] = []
             for i, request in enumerate(requests):
                 if (found := self.known.get(request.name)) is not None:
@@ -117,7 +124,7 @@ class Record:
             "after": variant.after,
             **{name: whole[0][name] for name in SHARED if whole},
             "settings": variant.settings.__dict__,
-            "chosen": self.chosen(variant),
+            "chosen": self.chosen(variant, done=False),
             **parts,
         }
 

@@ -1,8 +1,8 @@
 """Carry out experiments and record them: `make results`, or `make results ONLY=tracking-s3`.
 
 What a result file holds already is not made again; each further run is recorded as it ends, so that
-a command that was stopped goes on, and an experiment lands in parts. Timings and the models that
-come with the package are made anew, and only when they are named. `--again N` makes N recorded runs
+a command that was stopped goes on, and an experiment lands in parts. What is no
+list of training runs is made anew, and only when it is named. `--again N` makes N recorded runs
 of an experiment anew and says whether the numbers are the same.
 
 A run uses one thread, and as many runs go on at once as there are cores: on small models two
@@ -21,13 +21,16 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from memory_cost import measure_cost
 from plans import EXPERIMENTS
-from pretrain import pretrain
+from pretrain import FLAGS, pretrain
 from record import RESULTS, Record
 from runs import Request, carry_out
+from why import ask_why
 
 from feedback.files import read_json, write_atomically
 
@@ -38,7 +41,9 @@ TIMINGS = {
     ),
     "comparison": "benchmarks/compare.py",
 }
-NAMES = (*EXPERIMENTS, "pretrained", *TIMINGS)
+OTHERS = {"length-why": ask_why, "length-cost": measure_cost}
+OTHERS |= {name: partial(pretrain, name) for name in FLAGS}
+NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 
 
 @contextlib.contextmanager
@@ -130,8 +135,8 @@ def make(name: str, count: int) -> None:
             again(record, count)
         else:
             complete(record)
-    elif name == "pretrained":
-        pretrain()
+    elif name in OTHERS:
+        OTHERS[name]()
     else:
         measure(name)
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 NO_LABEL = -100
+HELD_OUT = 2**62  # the seed of held-out examples
 
 
 class Task(ABC):
@@ -50,9 +51,12 @@ class Task(ABC):
         """What tells this task from others."""
         return {"task": self.name}
 
-    def held_out(self, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and labels, both (B, T), of 512 examples that are the same at every call."""
-        generator = torch.Generator().manual_seed(2**62)  # no seed that anyone trains with
+    def held_out(self, length: int, seed: int = HELD_OUT) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and labels, both (B, T), of 512 examples that are the same at every call.
+
+        Another seed gives other examples; it should be none that anyone trains with.
+        """
+        generator = torch.Generator().manual_seed(seed)
         for _ in range(8):
             yield self.batch(64, length, generator)
 

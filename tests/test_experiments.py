@@ -101,6 +101,27 @@ def test_a_run_from_another_machine_names_it(results):
     assert [*again.missing()] == ["first, seed 0", "first, seed 1"]
 
 
+def test_a_search_that_grows_keeps_its_results_until_it_is_done(results):
+    one = replace(TINY, variants=TINY.variants[:1])
+    record = recording.Record("tiny", one)
+    for loss, request in zip((1.0, 2.0), record.missing().values(), strict=True):
+        record.add(request, {"validation_loss": loss, "machine": {}})
+    for request in record.missing().values():
+        record.add(request, {"accuracy": [1.0], "config": {}, "weights": 1, "machine": {}})
+    wider = replace(one, search=(*one.search, {"learning_rate": 1e-4}, {"learning_rate": 1e-5}))
+    record = recording.Record("tiny", wider)
+    third, fourth = record.missing().values()
+    assert third.search and fourth.search
+    record.add(third, {"validation_loss": 1.5, "machine": {}})
+    (variant,) = read_json(results / "tiny.json")["variants"]
+    assert len(variant["search"]) == 3 and len(variant["runs"]) == 2
+    assert variant["chosen"] == one.search[0]
+    record = recording.Record("tiny", wider)
+    record.add(fourth, {"validation_loss": 0.5, "machine": {}})  # another is better
+    assert [*record.missing()] == ["first, seed 0", "first, seed 1"]
+    assert read_json(results / "tiny.json")["variants"][0]["runs"] == []
+
+
 def test_a_search_that_diverged_is_not_chosen(results):
     record = recording.Record("tiny", replace(TINY, variants=TINY.variants[:1]))
     for loss, request in zip((2.0, None), record.missing().values(), strict=True):
@@ -165,6 +186,17 @@ def test_a_search_is_judged_on_examples_of_a_task_that_no_result_uses():
     judged = {tuple(row) for x, _ in experiment.to_choose("s3", 32, 96) for row in x.tolist()}
     asked = {tuple(row) for x, _ in TASKS["s3"].held_out(32) for row in x.tolist()}
     assert len(judged) == len(asked) == 512 and not judged & asked
+
+
+def test_rows_of_any_length_are_those_of_the_task():
+    varied, generator = experiment.source("s3, any length", 32), torch.Generator().manual_seed(0)
+    batches = [varied.batch(2, 5, generator) for _ in range(100)]
+    assert {inputs.shape[1] for inputs, _ in batches} == {1, 2, 3, 4, 5}
+    for inputs, labels in batches:
+        assert torch.equal(labels[:, 0], inputs[:, 0])
+    asked, own = next(varied.held_out(32)), next(TASKS["s3"].held_out(32))
+    assert all(map(torch.equal, asked, own))
+    assert varied.describe() == {"task": "s3, any length"}
 
 
 @pytest.mark.parametrize("name", plans.EXPERIMENTS)

@@ -12,7 +12,7 @@ it reads text, and `training.json`, which says how it was trained:
     validation_loss    of the stored model, in nats a label; `accuracy` likewise
     log                one entry an evaluation; in feedback models it holds the layer weights
 
-`make results ONLY=pretrained` trains them again.
+`make results ONLY=NAME` trains the model of that name again.
 
     trackers.py        further models, those that an experiment kept: two tasks, short memory and
                        whole, five seeds each; they lie in tracking/
