@@ -53,7 +53,8 @@ def add_train(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         "--from-parallel",
         type=model_folder,
         metavar="FOLDER",
-        help="begin with the weights of this parallel model, or of the best one of this run",
+        help="begin with the weights of this parallel model, or of the best one of this run; the "
+        "new model has the same sizes, and any --model",
     )
     parts: Iterable[tuple[str, Any, Any]] = zip(("the model", "training"), TEXT, TASK, strict=True)
     for title, text, task in parts:

@@ -10,7 +10,7 @@ other files is one thing that the loop uses:
     clock.py         the seconds that training takes, evaluations and checkpoints left out
     run_folder.py    the folder of a run: who may write into it, and what lies there
     checkpoints.py   one checkpoint: written whole, checked, and restored
-    warm_start.py    a feedback model that begins with the weights of a parallel one
+    warm_start.py    a model that begins with the weights of a trained parallel one
     progress.py      the line on the screen, through labml
     processes.py     a group of processes, each with its share of a batch
 

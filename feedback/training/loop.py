@@ -72,7 +72,8 @@ def train(
         settings: how to train it.
         source: where batches come from; see `feedback.data.Text` and `feedback.tasks`.
         out: the run's folder; made if need be.
-        parallel: folder of a saved parallel model to begin with; see `warm_start.py`.
+        parallel: folder of a saved parallel model with whose weights this one begins, of whatever
+            kind it is; see `warm_start.py`.
 
     Returns:
         The log, a dict for the start and for each evaluation: `step`, `tokens` trained on, `length`

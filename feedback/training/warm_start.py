@@ -1,11 +1,15 @@
-"""Start a feedback model from a trained parallel one.
+"""Start a model from a trained parallel one.
 
-A feedback layer reads the same memory vectors as all others, where a parallel layer reads its own.
-So the keys and values of the parallel model are fitted: what its layers computed at a sample of
-tokens is predicted, by least squares, from the memory vectors of the same tokens. Where one pair
-serves all layers, a head has room for k numbers instead of L k: it keeps the k directions in which
-the predictions of all layers vary most, and each layer's queries, positions and output are turned
-into these directions. Chapter 8 measures this rule against plainer ones.
+A parallel model of the same sizes takes over all weights and goes on learning: it is the control
+that says how much of a warm start's gain is owed to further updates alone.
+
+A feedback model takes over most of them. Its layers all read the same memory vectors, where a
+parallel layer reads its own. So the keys and values of the parallel model are fitted: what its
+layers computed at a sample of tokens is predicted, by least squares, from the memory vectors of the
+same tokens. Where one pair serves all layers, a head has room for k numbers instead of L k: it
+keeps the k directions in which the predictions of all layers vary most, and each layer's queries,
+positions and output are turned into these directions. Chapter 8 measures this rule against plainer
+ones.
 
 Shapes: N tokens of the sample, d width, L layers, H heads, k = d / H, S distances.
 """
@@ -57,15 +61,17 @@ def warm_start(
 
 @torch.no_grad()
 def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> str:
-    """Give a feedback model the weights of a saved parallel one.
+    """Give a model the weights of a saved parallel one.
 
-    Their memory sizes may differ: each reads as far as its own config says. Distances beyond the
-    memory_size of the parallel model, which it never read, begin with its farthest row.
+    A parallel model with the same max_distance and memory_size then computes what the saved one
+    does. Both may differ, for every kind of model: each reads as far as its own config says, and
+    farther distances share the last row. Distances beyond the max_distance or memory_size of the
+    saved model, for which it learned nothing of its own, begin with the farthest row that it read.
 
     Args:
-        model: a feedback model; its layer weights stay as they are.
+        model: of any kind; the layer weights of a feedback model stay as they are.
         folder: where `LanguageModel.save` left a parallel model of the same sizes.
-        tokens: (B, T) int64, the sample, of the kind that the models read.
+        tokens: (B, T) int64, the sample to which keys and values of a feedback model are fitted.
 
     Returns:
         Which weights were carried over, fitted, new and dropped: a paragraph each.
@@ -81,9 +87,20 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
     weights = {name: own[name] for name in model.state_dict() if name in own}
     read = parallel.config.memory_size or parallel.config.max_distance  # the distances it learned
     for name, table in weights.items():
-        if name.endswith(("attention.r", "attention.s")):  # the nearest row is that of distance 0
-            weights[name] = rows_for(table[:-1][-read:], model.config.max_distance)
+        if name.endswith(("attention.r", "attention.s")):
+            past, itself = table[:-1], table[-1:]  # a token that reads itself has the last row
+            rows = rows_for(past[-read:], model.config.max_distance)
+            weights[name] = torch.cat([rows, itself]) if model.config.model == "parallel" else rows
+    if model.config.model != "parallel":
+        weights |= fit_keys_values(model, parallel, tokens, weights)
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    return report(model, own, weights, missing)
 
+
+def fit_keys_values(
+    model: LanguageModel, parallel: LanguageModel, tokens: Tensor, carried: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Weights of a feedback model's keys and values, and whatever is turned to read them."""
     outputs = parallel.trace(tokens).outputs.flatten(1, 2)  # (L+1, N, d)
     mixture = model.core.mixture.weights(outputs)
     memory = torch.einsum("l,lnd->nd", mixture, outputs)
@@ -93,19 +110,16 @@ def from_parallel(model: LanguageModel, folder: str | Path, tokens: Tensor) -> s
     ]
     keys, values = (torch.cat(each).transpose(0, 1) for each in zip(*pairs, strict=True))
     if model.config.model == "feedback":
-        weights |= fit_each(memory, keys, values)
-    else:
-        weights |= fit_shared(memory, keys, values, weights)
-    missing = model.load_state_dict(weights, strict=False).missing_keys
-    return report(model, own, weights, missing)
+        return fit_each(memory, keys, values)
+    return fit_shared(memory, keys, values, carried)
 
 
 def check(model: LanguageModel, parallel: LanguageModel, folder: str | Path) -> None:
     """Raise ValueError unless `model` can begin with the weights of `parallel`."""
-    if parallel.config.model != "parallel" or model.config.model == "parallel":
+    if parallel.config.model != "parallel":
         raise ValueError(
-            f"a warm start leads from a parallel to a feedback model, not from "
-            f"{parallel.config.model!r} ({folder}) to {model.config.model!r}"
+            f"a run begins with the weights of a parallel model, but {folder} holds one of "
+            f"model={parallel.config.model!r}; name the folder of a parallel one"
         )
     for name in MUST_AGREE:
         there, here = getattr(parallel.config, name), getattr(model.config, name)
@@ -190,10 +204,10 @@ def report(
 ) -> str:
     """Say what became of the parallel model's weights, a paragraph a kind; layers are merged."""
     turned = ("query.weight", ".u", ".r", "output.weight", "output.bias")
-    shared = model.config.model == "feedback-kv"
+    feedback, shared = model.config.model != "parallel", model.config.model == "feedback-kv"
 
     def kind(name: str) -> str:
-        if "keys_values" in name:
+        if feedback and "keys_values" in name:
             return "fitted"
         if shared and ".attention." in name and name.endswith(turned):
             return "turned to the shared keys and values"
@@ -204,7 +218,9 @@ def report(
         groups.setdefault(kind(name), []).append(name)
     groups["new"] = missing
     groups["dropped"] = [name for name in own if name not in weights]
-    groups["dropped"] += ["the rows of layers.*.attention.r and s with which a token reads itself"]
+    if feedback:
+        row = "the rows of layers.*.attention.r and s with which a token reads itself"
+        groups["dropped"].append(row)
     lines = []
     for title, names in groups.items():
         short = dict.fromkeys(

@@ -7,8 +7,10 @@ import torch
 from helpers import randomize
 
 from feedback import Config, LanguageModel, data, live
+from feedback.__main__ import main
 from feedback.attention import Attention, split_heads
-from feedback.training import Settings, train
+from feedback.training import Settings, loop, train
+from feedback.training.run_folder import RUN
 from feedback.training.warm_start import fit, from_parallel, shared_directions
 
 CONFIG = Config(
@@ -140,15 +142,67 @@ def test_a_parallel_model_with_a_window_starts_a_model_with_any(tmp_path, own_si
     [
         (dict(n_layers=2), "n_layers is 3 in .* and 2 here"),
         (dict(n_tokens=12), "n_tokens is 11 in .* and 12 here"),
-        (dict(model="parallel"), "from a parallel to a feedback model"),
+        (dict(heads=3), "heads is 2 in .* and 3 here"),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused_untouched(parallel, tmp_path, change, message):
-    model = LanguageModel(replace(CONFIG, **{"model": "feedback-kv", **change}))
+@pytest.mark.parametrize("kind", ["parallel", "feedback-kv"])
+def test_a_model_that_does_not_fit_is_refused_untouched(parallel, tmp_path, kind, change, message):
+    model = LanguageModel(replace(CONFIG, model=kind, **change))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with pytest.raises(ValueError, match=message):
         from_parallel(model, tmp_path / "parallel", tokens())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["parallel", "feedback", "feedback-kv"])
+def test_a_model_with_feedback_is_no_start(tmp_path, kind):
+    LanguageModel(replace(CONFIG, model="feedback")).save(tmp_path / "feedback")
+    model = LanguageModel(replace(CONFIG, model=kind))
+    with pytest.raises(ValueError, match="parallel model, but .*feedback holds .*'feedback'"):
+        from_parallel(model, tmp_path / "feedback", tokens())
+
+
+@pytest.mark.parametrize("size", [None, 3])
+def test_a_parallel_model_goes_on_from_what_the_saved_one_computes(tmp_path, size):
+    """The text is longer than max_distance, so that every row is read."""
+    config = replace(CONFIG, memory_size=size)
+    source = randomize(LanguageModel(config))
+    source.save(tmp_path / "saved")
+    model = LanguageModel(config).double()
+    said = from_parallel(model, tmp_path / "saved", tokens())
+    assert torch.equal(model(tokens()), source(tokens()))
+    lines = dict(line.split(": ", 1) for line in said.replace("\n    ", " ").splitlines())
+    assert lines.keys() == {"carried over", "new", "dropped"}
+    assert lines["new"] == lines["dropped"] == "-"
+    for name in ("embedding", "keys_values", "query", "attention.s", "feed_forward", "head"):
+        assert name in lines["carried over"]
+
+
+def test_a_parallel_model_with_more_distances_computes_the_same(parallel, tmp_path):
+    """Distances that had no row of their own had the farthest one: each gets a copy."""
+    for distances in (9, 50):
+        model = LanguageModel(replace(CONFIG, max_distance=distances)).double()
+        from_parallel(model, tmp_path / "parallel", tokens())
+        torch.testing.assert_close(model(tokens()), parallel(tokens()))
+
+
+def test_a_parallel_model_with_fewer_distances_computes_the_same_within_them(parallel, tmp_path):
+    model = LanguageModel(replace(CONFIG, max_distance=3)).double()
+    from_parallel(model, tmp_path / "parallel", tokens())
+    near, far = (slice(0, 4), slice(4, None))  # token 3 reads itself and distances 3, 2 and 1
+    found, expected = model(tokens()), parallel(tokens())
+    torch.testing.assert_close(found[:, near], expected[:, near])
+    assert not torch.isclose(found[:, far], expected[:, far]).all()
+
+
+def test_a_parallel_model_with_a_wider_window_reads_what_it_never_read_as_its_farthest(tmp_path):
+    source = randomize(LanguageModel(replace(CONFIG, n_layers=1, memory_size=3)))
+    source.save(tmp_path / "bounded")
+    wider = LanguageModel(replace(CONFIG, n_layers=1)).double()
+    from_parallel(wider, tmp_path / "bounded", tokens())
+    theirs, ours = (x.core.layers[0].attention.s for x in (source, wider))  # distances 6 to 0
+    assert torch.equal(ours[3:], theirs[3:])
+    assert torch.equal(ours[:3], theirs[3].expand(3, -1))
 
 
 @pytest.mark.slow
@@ -173,3 +227,56 @@ def test_a_model_that_reads_other_characters_is_refused(tmp_path):
             parallel=tmp_path / "abc/best",
         )  # fmt: skip
     assert not (tmp_path / "abd").exists()
+
+
+TEXT = data.Text(data.Corpus("to be or not to be\n" * 30, ""), 8)
+TINY = Config(model="parallel", d_model=4, heads=1, n_layers=1, d_ff=4)
+BRIEF = Settings(steps=4, batch_size=2, sequence_length=8, evaluate_every=2, checkpoint_every=1)
+
+
+def test_a_restarted_parallel_run_begins_where_the_first_one_ended(tmp_path, capsys):
+    first = train(TINY, BRIEF, TEXT, tmp_path / "first")
+    capsys.readouterr()
+    second = train(TINY, BRIEF, TEXT, tmp_path / "second", parallel=tmp_path / "first/last")
+    assert "with the weights of a parallel model\ncarried over: " in capsys.readouterr().out
+    assert (
+        second[0]["validation_loss"] == first[-1]["validation_loss"] != first[0]["validation_loss"]
+    )
+    assert second[0]["step"] == second[0]["tokens"] == 0
+
+
+def test_a_restarted_parallel_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
+    train(TINY, BRIEF, TEXT, tmp_path / "first")
+    start = tmp_path / "first/last"
+    whole = train(TINY, BRIEF, TEXT, tmp_path / "whole", parallel=start)
+    updates, update = [], loop.update
+
+    def stop_at_the_third(*given):
+        updates.append(given)
+        if len(updates) == 3:
+            raise KeyboardInterrupt
+        return update(*given)
+
+    monkeypatch.setattr(loop, "update", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, BRIEF, TEXT, tmp_path / "stopped", parallel=start)
+    assert train(TINY, BRIEF, TEXT, tmp_path / "stopped", parallel=start) == whole
+    ended = (LanguageModel.load(tmp_path / name / "last") for name in ("whole", "stopped"))
+    weights = [model.state_dict() for model in ended]
+    assert all(torch.equal(x, weights[1][name]) for name, x in weights[0].items())
+    with pytest.raises(ValueError, match="from_parallel"):  # a fresh run is another one
+        train(TINY, BRIEF, TEXT, tmp_path / "stopped")
+
+
+def test_a_parallel_run_is_restarted_from_the_command_line(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text(TEXT.corpus.text)
+    words = f"train --corpus {tmp_path}/mine.txt --model parallel --d-model 4 --heads 1 --d-ff 4"
+    words += " --n-layers 1 --batch-size 2 --sequence-length 8 --steps 1"
+    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
+    main([*words.split(), "--out", str(first)])
+    main([*words.split(), "--out", str(second), "--from-parallel", str(first)])
+    assert "with the weights of a parallel model" in capsys.readouterr().out
+    assert f'"{first}/best"' in (second / RUN).read_text()
+    with pytest.raises(SystemExit):
+        main([*words.split(), "--out", str(other), "--from-parallel", str(first), "--d-ff", "8"])
+    assert "d_ff is 4 in" in capsys.readouterr().err and not other.exists()
