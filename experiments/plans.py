@@ -78,6 +78,8 @@ def ways_to_train() -> Experiment:
             on_text("parallel, for the warm start", PARALLEL, steps=300),
             on_text("warm start, same tokens", SMALL, "parallel, for the warm start", steps=300),
             on_text("warm start, same time", SMALL, "parallel, for the warm start", steps=497),
+            # Restarted as the warm start with the same tokens is: what differs is feedback.
+            on_text("parallel, restarted", PARALLEL, "parallel, for the warm start", steps=300),
             on_text("parallel, same tokens", PARALLEL),
             on_text("parallel, same time", PARALLEL, steps=1740),
         ),

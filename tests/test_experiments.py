@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from feedback.tasks import NO_LABEL, TASKS
 from feedback.training import Settings
 from feedback.training.run_folder import RUN
 
+ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=4)
 SETTINGS = Settings(steps=4, batch_size=4, sequence_length=4, evaluate_every=2, checkpoint_every=2)
 TINY = experiment.Experiment(
@@ -208,6 +210,32 @@ def test_what_is_recorded_is_what_its_plan_asks(name):
         for request in (*record.search(variant), *record.results(variant))
     }
     assert bool(record.known) == record.file.exists() and record.known.keys() <= planned
+
+
+@pytest.mark.parametrize("landed", range(4))
+def test_chapter_11_shows_the_variants_that_are_recorded_with_all_seeds(landed, capsys):
+    """An experiment lands in parts, and a variant that is new in its plan has no runs at first."""
+    record = recording.Record("training", plans.EXPERIMENTS["training"])
+    rows = {v.name: record.row(v, None) for v in record.experiment.variants}
+    like = rows["parallel, same tokens"]
+    rows["parallel, restarted"] |= {"config": like["config"], "runs": like["runs"][:landed]}
+    if not landed:
+        del rows["parallel, restarted"]["config"]
+    chapter = json.loads((ROOT / "notebooks/11-does-it-help.ipynb").read_text())
+    (table,) = (x for cell in chapter["cells"] if "def spent" in (x := "".join(cell["source"])))
+    names = {"statistics": statistics, "load_result": lambda _: {"variants": [*rows.values()]}}
+    names["shown"] = lambda losses: f"{len(losses)} seeds"
+    exec(table, names)
+    shown = capsys.readouterr().out
+    assert shown.count("3 seeds") == shown.count(" seeds") == 7 + (landed == 3)
+    assert ("parallel, restarted" in shown) == (landed == 3)
+
+
+def test_the_warm_start_has_a_control_that_differs_in_the_model_alone():
+    variants = {v.name: v for v in plans.EXPERIMENTS["training"].variants}
+    warm = variants["warm start, same tokens"]
+    control = replace(warm, name="parallel, restarted", config=plans.PARALLEL)
+    assert variants["parallel, restarted"] == control
 
 
 def test_an_unknown_name_is_refused_before_any_work(monkeypatch, capsys):
