@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-# Okabe and Ito's colour-blind safe palette: one colour for each model, in every chapter.
+# Okabe and Ito's colour-blind safe palette: one colour for each model, in every chapter, and for
+# the roles in attention.
 COLORS = {
     "parallel": "#0072B2",
     "feedback": "#D55E00",
     "feedback-kv": "#009E73",
     "neutral": "#555555",
+    "queries": "#CC79A7",
+    "keys": "#56B4E9",
 }
 
 
@@ -38,12 +43,20 @@ def use_style() -> None:
 def attention_map(
     weights: Tensor, labels: Sequence[str] | None = None, title: str = "", ax: Axes | None = None
 ) -> Axes:
-    """Draw attention weights (T, T): row t is the query, column j what it reads."""
+    """Draw attention weights (T, T): row t is the query, column j what it reads.
+
+    A weight of exactly 0 is left blank: a mask forbade it, for a softmax gives all others some.
+    """
     ax = ax or plt.subplots(figsize=(4.6, 4))[1]
-    image = ax.imshow(weights.detach(), vmin=0, vmax=max(1e-9, weights.max().item()))
+    weights = weights.detach()
+    allowed = weights.masked_fill(weights == 0, torch.nan).numpy(force=True)
+    image = ax.imshow(allowed, vmin=0, vmax=max(1e-9, weights.max().item()))
     ax.set(xlabel="step j that is read", ylabel="step t that asks", title=title)
     ax.grid(False)
-    if labels is not None:
+    if labels is None:  # steps are whole numbers
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
         places = range(len(labels))
         ax.set_xticks(places, labels, rotation=90 if max(map(len, labels)) > 2 else 0)
         ax.set_yticks(places, labels)
