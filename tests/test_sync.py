@@ -227,3 +227,14 @@ def test_the_readme_lists_the_chapters_by_their_headings(book):
     book.write(code("1"))
     book.sync()
     assert "| 1 | [A \\| B](notebooks/01-a.ipynb) |\n" in (book.root / "README.md").read_text()
+
+
+def test_a_chapter_of_two_files_has_two_rows(book):
+    book.write(code("1"))
+    second = book.root / "notebooks/01b-c.ipynb"
+    second.write_text(book.notebook.read_text().replace("# 1 ", "# 1b ").replace("A | B", "C"))
+    toc = "{root: intro, chapters: [{file: notebooks/01-a}, {file: notebooks/01b-c}]}\n"
+    (book.root / "_toc.yml").write_text(toc)
+    assert book.sync() == 0
+    readme = (book.root / "README.md").read_text()
+    assert readme.index("| 1 | [A") < readme.index("| 1b | [C](notebooks/01b-c.ipynb) |\n")

@@ -147,7 +147,8 @@ def with_chapters(text: str, root: Path, address: str) -> str:
         path = f"{file.removesuffix('.ipynb')}.ipynb"
         if not (root / path).is_file():
             raise ValueError(f"_toc.yml lists {path}, which is not there")
-        row = f"| {int(re.search(r'[0-9]+', path)[0])} | [{title(root / path)}]({path}) |"
+        number = re.search(r"0*([0-9]+[a-z]?)-", path)[1]
+        row = f"| {number} | [{title(root / path)}]({path}) |"
         rows.append(f"{row} {badge}({colab}/{path}) |" if address else row)
     table = "\n".join([*rows, ""])
     return CHAPTERS.sub(lambda _: table, text)
@@ -167,7 +168,7 @@ def title(path: Path) -> str:
     for cell in json.loads(read(path))["cells"]:
         heading = re.search(r"^#+ +(.+?)\s*$", "".join(cell["source"]), re.MULTILINE)
         if cell["cell_type"] == "markdown" and heading:
-            return re.sub(r"^(Chapter )?[0-9]+ ?[.:·]? +", "", heading[1]).replace("|", r"\|")
+            return re.sub(r"^(Chapter )?[0-9]+[a-z]? ?[.:·]? +", "", heading[1]).replace("|", r"\|")
     raise ValueError(f"{path.name} has no heading")
 
 
