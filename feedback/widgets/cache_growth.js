@@ -41,7 +41,7 @@ function buildPicture(model, el) {
   const sizes = Object.keys(MOST).map((name) =>
     sizeControl(name, (value) => save(model, { [name]: value })),
   );
-  const bytes = menu("bytes a number", TYPES, model.get("bytes_per_number"), (value) =>
+  const bytes = menu("bytes per number", TYPES, model.get("bytes_per_number"), (value) =>
     save(model, { bytes_per_number: Number(value) }),
   );
   const bars = KINDS.map(buildBar);
@@ -115,7 +115,7 @@ function buildBar(kind) {
   const sample = drawing("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" });
   sample.append(drawing("path", { class: "line", d: "M0 7H28" }), mark(kind, 14, 7));
   const formula = element("span", { className: "formula" }, element("var", {}, kind.formula));
-  formula.append(" numbers a token");
+  formula.append(" numbers per token");
   const words = element("span", {}, kind.name, formula);
   const name = element("span", { className: "name" }, sample, words);
   const track = element("span", { className: "track" }, bar);

@@ -2,14 +2,17 @@
 
 import { element } from "./base.page.js";
 import { visible } from "./base.words.js";
-import { exact } from "./memory_attention.numbers.js";
+import { exact, partsOf } from "./memory_attention.numbers.js";
 
-// Colours each cell by its weight and marks the highest; those from `end` on are not read.
-export function paint(cells, { values, best }, end, label) {
+// Colours each cell by its part of the row's largest weight, which is marked; those from `end` on are
+// not read.
+export function paint(cells, row, end, label) {
+  const { values, best } = row;
+  const parts = partsOf(row);
   cells.forEach((cell, j) => {
     const isRead = j < end;
     cell.dataset.read = isRead ? (j === best ? "most" : "yes") : "no";
-    cell.style.setProperty("--share", isRead ? `${100 * values[j]}%` : "0%");
+    cell.style.setProperty("--share", isRead ? `${100 * parts[j]}%` : "0%");
     cell.title = `${label}, step ${j}: ${isRead ? exact(values[j]) : "not read"}`;
   });
 }
@@ -63,12 +66,12 @@ export function breakIntoLines(place, columns, labels) {
 
 export function legend(readsItself) {
   const scale = element("span", { className: "scale" });
-  const parts = [element("span", {}, "0\u00a0%", scale, "100\u00a0%")];
+  const parts = [element("span", {}, "0\u00a0%", scale, "the largest of its row")];
   const mark = (read, text) => {
     const cell = element("span", { className: "cell", data: { read } });
     parts.push(element("span", {}, cell, text));
   };
-  mark("most", "most of its row");
+  mark("most", "where the head looks most");
   if (readsItself.includes(false)) mark("no", "not read: a feedback model reads the past alone");
   return element("div", { className: "legend" }, ...parts);
 }

@@ -42,6 +42,10 @@ export function rowOf({ weight }, m, l, h, t) {
   return { values, best: most > 0 ? values.indexOf(most) : undefined };
 }
 
+// Each weight as a part of the row's largest. (Most weights are a few per cent: as parts of 1 they
+// would all look empty.)
+export const partsOf = ({ values, best }) => values.map((value) => value / (values[best] ?? 1));
+
 const NAMES = new Map([
   [" ", "space"],
   ["\n", "new line"],

@@ -168,6 +168,11 @@ test("weights of several texts are found where they are packed", () => {
   assert.equal(attention.rowOf({ weight }, 0, 0, 0, 1).best, 1);
 });
 
+test("cells show parts of the largest weight of their row, and a row of nothing shows none", () => {
+  assert.deepEqual(attention.partsOf({ values: [0.01, 0.04, 0.02], best: 1 }), [0.25, 1, 0.5]);
+  assert.deepEqual(attention.partsOf({ values: [0, 0], best: undefined }), [0, 0]);
+});
+
 // ---- questions ----
 
 test("what is no guess is told why", () => {

@@ -90,11 +90,11 @@ def test_the_sliders_end_where_python_does_and_stay_exact(widget):
     for name in MOST:
         assert exact(widget, name).get_attribute("max") == str(MOST[name])
         slider(widget, name).press("End")
-    widget.get_by_label("bytes a number").select_option("8")
+    widget.get_by_label("bytes per number").select_option("8")
     assert_shows(widget, **MOST, bytes_per_number=8)
     for name in MOST:
         slider(widget, name).press("Home")
-    widget.get_by_label("bytes a number").select_option("1")
+    widget.get_by_label("bytes per number").select_option("1")
     assert_shows(widget, **dict.fromkeys(MOST, 1), bytes_per_number=1)
 
 

@@ -82,7 +82,7 @@ def test_the_numbers_are_those_of_the_traces(widget, python):
             says(widget, sentence(python, text, layer, step))
 
 
-def test_every_cell_shows_its_own_weight(widget):
+def test_every_cell_shows_its_part_of_the_largest_weight_of_its_row(widget):
     layer, step = 3, 25
     choose(widget, "Layer", layer)
     token(widget, step).click()
@@ -94,7 +94,8 @@ def test_every_cell_shows_its_own_weight(widget):
     for j, column in enumerate(columns):
         for row, (read, share) in enumerate(column):
             model, head = divmod(row, len(column) // 2)
-            assert share == pytest.approx(100 * weights[model][head, j].item(), abs=1e-3)
+            part = weights[model][head, j] / weights[model][head].max()
+            assert share == pytest.approx(100 * part.item(), abs=0.1)  # weights come in 65,535ths
             # The feedback model is closed to the step that asks.
             is_read = j < step or (j == step and NAMES[model] == "parallel")
             most = j == int(weights[model][head].argmax())
