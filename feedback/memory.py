@@ -86,7 +86,8 @@ class FeedbackTransformer(SequenceModel):
         past = self.gather(x, memory)
         y = [self.advance(x_t, past)[0][-1] for x_t in x.split(1, dim=1)]
         y = self.norm(torch.cat(y, dim=1))
-        keys, values = ([c.read() for c in containers] for containers in zip(*past, strict=True))
+        keys = [keys.read() for keys, _ in past]
+        values = [values.read() for _, values in past]
         return (y, self.remember(keys, values)) if return_memory else y
 
     def advance(self, x: Tensor, past: list) -> tuple[list[Tensor], Tensor, list[Tensor]]:
@@ -96,7 +97,7 @@ class FeedbackTransformer(SequenceModel):
             The L+1 outputs (B, 1, d), the memory vector (B, 1, d), and every layer's attention
             weights (B, H, 1, n).
         """
-        pairs = [(self.latest(keys.read()), self.latest(values.read())) for keys, values in past]
+        pairs = [[self.latest(each.read()) for each in pair] for pair in past]
         outputs, attention = [x], []
         for layer, (keys, values) in zip(self.layers, cycle(pairs), strict=False):
             x, weights = layer(x, keys, values)

@@ -173,10 +173,28 @@ def test_docstrings_may_differ(book):
     assert book.last_source() == own
 
 
+def test_a_class_may_be_shown_in_part(book):
+    head, filled = "# feedback/attention.py: Head\n", "def read(self, x):\n    return x"
+    book.write(code(head + "def read(): ..."))
+    assert book.sync("--check") == 1
+    assert book.sync() == 0
+    assert book.last_source() == head + filled
+    own = head + filled.replace("x):\n", 'x):\n    """Read it: (B, T, d) -> same."""\n')
+    book.write(code(own))
+    assert book.sync() == book.sync("--check") == 0
+    assert book.last_source() == own
+    package = book.root / "feedback/attention.py"
+    package.write_text(PACKAGE.replace("        return x\n", "        return 2 * x\n"))
+    assert book.sync("--check") == 1
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("# feedback/attention.py\ndef nowhere(): ...", "does not define nowhere"),
+        ("# feedback/attention.py: Head\ndef scores(): ...", "py: Head does not define scores"),
+        ("# feedback/attention.py: Tail\ndef read(): ...", "py: Tail does not define read"),
+        ("# feedback/attention.py: scores\ndef read(): ...", "scores does not define read"),
         ("# feedback/nowhere.py\ndef scores(): ...", "no feedback/nowhere.py"),
         (FILLED + "\n\nprint(SCALE)", "nothing else"),
         ("# feedback/attention.py\n%time scores()", "not plain Python"),
