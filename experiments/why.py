@@ -6,9 +6,7 @@ time and no training. `make results ONLY=length-why` writes what comes out.
 
 from __future__ import annotations
 
-import copy
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,7 +27,6 @@ ASKED = 8 * TRAINED  # tokens
 ENDS = tuple(range(TRAINED, ASKED + 1, TRAINED))
 STEP = 24  # after so many tokens vectors of the memory are exchanged
 EXCHANGED = (1, 2, 4, 8)  # of the last vectors
-MEASURED = (1, 16, 32, 64, 128, 256)  # tokens whose vectors' lengths are noted
 
 
 def looking_back(model: LanguageModel, size: int) -> LanguageModel:
@@ -57,14 +54,8 @@ def as_trained(model: LanguageModel) -> LanguageModel:
     return model
 
 
-def in_float64(model: LanguageModel) -> LanguageModel:
-    """The same weights, in numbers that may become some 10^270 times as large."""
-    return copy.deepcopy(model).double()
-
-
 CHANGES: dict[str, Callable[[LanguageModel], LanguageModel]] = {
     "as trained": as_trained,
-    "in float64": in_float64,
     "trained distances only": trained_distances_only,
     f"last {TRAINED - 1}": lambda model: looking_back(model, TRAINED - 1),
     "last 16": lambda model: looking_back(model, 16),
@@ -73,14 +64,6 @@ CHANGES: dict[str, Callable[[LanguageModel], LanguageModel]] = {
     "last 2": lambda model: looking_back(model, 2),
     "last 1": lambda model: looking_back(model, 1),
 }
-
-
-def memory_lengths(model: LanguageModel, task: str) -> list[float | None]:
-    """The median length (L2 norm) of memory vectors at the tokens `MEASURED`; None: not finite."""
-    inputs, _ = next(TASKS[task].held_out(ASKED))
-    lengths = model.trace(inputs).memory.norm(dim=-1)  # (B, T)
-    medians = [lengths[:, t - 1].median().item() for t in MEASURED]
-    return [x if math.isfinite(x) else None for x in medians]
 
 
 @torch.no_grad()
@@ -131,7 +114,6 @@ def ask_why() -> None:
                 for last in EXCHANGED
                 if size is None or last <= size
             }
-            row["lengths"] = memory_lengths(model, task)
             rows.append(row)
             print(f"{task}, memory {size or 'all'}, seed {seed}", flush=True)
     content = {
@@ -140,7 +122,6 @@ def ask_why() -> None:
         "machine": describe_machine(),
         "ends": ENDS,
         "exchanged_after": STEP,
-        "lengths_at": MEASURED,
         "models": rows,
     }
     write_atomically(RESULTS / "length-why.json", (json.dumps(content) + "\n").encode())

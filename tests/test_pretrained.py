@@ -10,6 +10,8 @@ from feedback import data, pretrained
 from feedback.__main__ import main
 from feedback.command_line import train
 from feedback.config import Config
+from feedback.pretrained import trackers
+from feedback.results import load_result
 from feedback.tasks import TASKS
 from feedback.training import Settings, evaluate
 
@@ -84,6 +86,26 @@ def test_the_cup_trackers_were_trained_at_full_length():
     for name in ("s3-feedback-kv", "s3-parallel"):
         log = pretrained.training(name)["log"]
         assert sum(line["length"] == 32 for line in log) > len(log) / 2
+
+
+@pytest.mark.parametrize("task, size", trackers.KEPT)
+def test_kept_trackers_are_those_of_the_record(task, size):
+    recorded = {v["name"]: v for v in load_result(f"length-{task}")["variants"]}
+    runs = recorded[f"feedback-kv, 2 layers, {'all' if size is None else f'last {size}'}"]["runs"]
+    assert [run["seed"] for run in runs] == [*trackers.SEEDS]
+    for run in runs[:2]:
+        model = trackers.load(task, size, run["seed"])
+        assert model.config.memory_size == size and model.head.weight.dtype == torch.float32
+        assert model.layer_weights().tolist() == pytest.approx(run["layer_weights"], abs=1e-3)
+        assert evaluate(model, TASKS[task].held_out(32))[1] == pytest.approx(
+            run["accuracy"][-1], abs=0.002
+        )
+
+
+def test_a_tracker_that_was_not_kept_is_refused():
+    for task, size, seed in (("s5-swaps", 4, 0), ("s3", 8, 0), ("s3", 4, 5)):
+        with pytest.raises(ValueError, match="no model was kept of .*'parity' with None, seeds 0"):
+            trackers.load(task, size, seed)
 
 
 def test_the_command_line_knows_them_by_name(capsys):
