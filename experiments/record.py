@@ -117,7 +117,7 @@ class Record:
                     if entry["machine"] == machine:
                         del entry["machine"]
                     parts[part].append(entry)
-        whole = [self.known[one["request"]] for one in parts["runs"]]
+        whole = [self.known[x["request"]] for x in parts["runs"] if "diverged" not in x]
         return {
             "name": variant.name,
             "source": variant.source,

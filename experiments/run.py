@@ -69,9 +69,10 @@ def answer_all(record: Record, due: dict[str, Request]) -> None:
 
 def summary(found: dict) -> str:
     """What was found, in a few words."""
+    if "diverged" in found:
+        return f"diverged: {found['diverged']}"
     if "accuracy" not in found:
-        loss = found["validation_loss"]
-        return "diverged" if loss is None else f"loss {loss:.3f}"
+        return f"loss {found['validation_loss']:.3f}"
     return (
         f"validation loss {found['validation_loss'][-1]:.3f}, accuracy "
         f"{found['accuracy'][-1]:.3f}, {found['processor_seconds'][-1]:.0f} s"

@@ -112,10 +112,9 @@ def answer(request: Request) -> dict:
     run = request.run
     try:
         train_once(run)
-    except Diverged:
-        if not request.search:
-            raise
-        return {"validation_loss": None}
+    except Diverged as error:
+        found = {"validation_loss": None} if request.search else {"seed": run.settings.seed}
+        return found | {"diverged": str(error.args[0])}
     if request.search:
         if not request.apart:
             return {"validation_loss": log(run)[-1]["validation_loss"]}

@@ -131,6 +131,18 @@ def test_a_search_that_diverged_is_not_chosen(results):
     assert record.chosen(record.experiment.variants[0]) == TINY.search[0]
 
 
+@pytest.mark.slow
+def test_a_result_that_diverges_is_recorded_as_such(results):
+    settings = replace(SETTINGS, steps=40, learning_rate=1e30, warm_up=0)
+    variant = replace(TINY.variants[0], settings=settings)
+    plan = replace(TINY, variants=(variant,), search=({},), seeds=(0,))
+    runner.complete(recording.Record("tiny", plan))
+    (found,) = read_json(results / "tiny.json")["variants"]
+    assert found["search"][0]["validation_loss"] is None
+    assert "not finite" in found["runs"][0]["diverged"] or "nan" in found["runs"][0]["diverged"]
+    assert not recording.Record("tiny", plan).missing()
+
+
 def test_what_decides_how_a_run_ends_is_in_its_name_and_nothing_else_is():
     config, settings = Config("feedback-kv", **SMALL), SETTINGS
     run = Run("parity", config, settings)

@@ -23,8 +23,8 @@ def finite(tensors: Iterable[Tensor]) -> bool:
 class Diverged(ValueError):
     """Says what is not finite, and what to do."""
 
-    def __init__(self, what: str):
-        super().__init__(f"{what}; try a lower learning rate. What was saved is as it was")
+    def __str__(self) -> str:
+        return f"{self.args[0]}; try a lower learning rate. What was saved is as it was"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from training_runs import CONFIG, SETTINGS, assert_finite, contents, json_lines,
 from feedback import LanguageModel
 from feedback.tasks import TASKS
 from feedback.training import checkpoints, loop, train
+from feedback.training.divergence import Diverged
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoint(
@@ -110,3 +112,9 @@ def test_a_warm_start_from_weights_that_are_not_finite_is_refused(out, tmp_path)
     with pytest.raises(ValueError, match="run.best.*not finite"):
         run(tmp_path / "warm", config=config, parallel=out / "best")
     assert not (tmp_path / "warm").exists()
+
+
+def test_the_error_says_the_same_when_it_comes_from_another_process():
+    error = Diverged("the loss of step 3 is nan")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error) != ""
+    assert str(error).count("lower learning rate") == 1
