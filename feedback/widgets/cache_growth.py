@@ -18,8 +18,8 @@ def kept_bytes(
     - all layer outputs: L+1 vectors of width d per token, the embedding among them.
     - weighted sum: one memory vector per token. Keys and values would be made from it at each step.
     - shared keys and values: one pair per token, as `FeedbackTransformerKV` keeps it.
-    - keys and values of every layer: L pairs per token, as the parallel model and the feedback model
-      with projections of its own in every layer keep them.
+    - keys and values of every layer: L pairs per token, as the parallel model and the feedback
+      model with projections of its own in every layer keep them.
     """
     vectors = {
         "all layer outputs": layers + 1,
