@@ -16,10 +16,10 @@ def kept_bytes(
     """Bytes kept after `tokens` tokens, for each kind of what could be kept.
 
     - all layer outputs: L+1 vectors of width d per token, the embedding among them.
-    - weighted sum: one memory vector per token, to make keys and values from at each step.
+    - weighted sum: one memory vector per token. Keys and values would be made from it at each step.
     - shared keys and values: one pair per token, as `FeedbackTransformerKV` keeps it.
-    - keys and values of every layer: L pairs per token, as the parallel model keeps them, and the
-      feedback model with projections of its own in every layer.
+    - keys and values of every layer: L pairs per token, as the parallel model and the feedback
+      model with projections of its own in every layer keep them.
     """
     vectors = {
         "all layer outputs": layers + 1,
