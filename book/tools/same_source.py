@@ -3,17 +3,19 @@
 A *same-source cell* begins with the name of a file, such as `# feedback/attention.py`, and holds
 whole top-level definitions of that file without their docstrings. It lists them by defining them:
 `def scores(): ...` is enough, the rest is filled in from the package. It may have docstrings of
-its own.
+its own. `# feedback/attention.py: Attention` holds methods of that class in the same way, which
+shows a long class in part.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-SAME_SOURCE = re.compile(r"# (feedback/[\w/]+\.py)\s*(?:\n|$)")
+SAME_SOURCE = re.compile(r"# (feedback/[\w/]+\.py)(?:: (\w+))?\s*(?:\n|$)")
 UNSHOWN = ("command_line", "notebook", "widgets")  # rooms that no chapter builds
 DEFINES = re.compile(r"^(?:async +)?(?:def|class) +(\w+)", re.MULTILINE)
 
@@ -63,7 +65,7 @@ def same_source(cell: str, root: Path) -> str:
 
     Raises ValueError if the cell holds more than definitions, or one that the package has not.
     """
-    path = SAME_SOURCE.match(cell)[1]
+    path, owner = SAME_SOURCE.match(cell).groups()
     if not (root / path).is_file():
         raise ValueError(f"there is no {path}")
     try:
@@ -73,9 +75,13 @@ def same_source(cell: str, root: Path) -> str:
     if not names or None in names:
         raise ValueError(f"a cell marked `# {path}` holds definitions and nothing else")
     package = dict(definitions(without_docstrings((root / path).read_text("utf-8"))))
+    where = f"{path}: {owner}" if owner else path
+    if owner:
+        body = package.get(owner, "").partition(":\n")[2]  # the head of a class is one line
+        package = dict(definitions(textwrap.dedent(body)))
     if missing := [name for name in names if name not in package]:
-        raise ValueError(f"{path} does not define {', '.join(missing)}")
-    wanted = f"# {path}\n" + "\n\n\n".join(package[name] for name in names)
+        raise ValueError(f"{where} does not define {', '.join(missing)}")
+    wanted = f"# {where}\n" + "\n\n\n".join(package[name] for name in names)
     return cell if without_docstrings(cell) == wanted else wanted
 
 

@@ -45,6 +45,7 @@ class BackwardStep(NamedTuple):
     Attributes:
         states, middles, hiddens, attention: what the step has left behind, as in `Activations`.
         keys, values: those that it has read.
+        masks: what each layer's dropout has multiplied.
         mean1, scale1, mean2, scale2: of what the norms LN1 and LN2 have normalised.
         d_results: for each linear map the gradients of what it gave.
         d_scores, d_reads: of the scores, and of what attention has read.
@@ -56,6 +57,7 @@ class BackwardStep(NamedTuple):
     attention: Sequence[Tensor]  # L times (HB, 1, n)
     keys: Tensor  # (HB, n, k)
     values: Tensor  # (HB, k, n)
+    masks: Sequence[LayerMasks]  # L of them
     mean1: Sequence[Tensor]  # L times (B, 1)
     scale1: Sequence[Tensor]
     mean2: Sequence[Tensor]
@@ -125,10 +127,9 @@ class Backward:
         # x̄_t^l += w_l m̄_t
         grad = torch.add(d_y, d_memory, alpha=self.shares[-1])  # (B, d)
         for i in reversed(range(len(self.maps))):
-            masks = self.settings.layer_masks(t, i)
-            grad = self.undo_feed_forward(i, step, grad, masks)
+            grad = self.undo_feed_forward(i, step, grad)
             if n:
-                grad = self.undo_attention(i, step, grad, masks)
+                grad = self.undo_attention(i, step, grad)
             else:
                 for unread in (step.d_results.query[i], step.d_results.output[i], step.d_reads[i]):
                     unread.zero_()
@@ -156,6 +157,7 @@ class Backward:
             attention=attention.unbind(),
             keys=self.keys[:, end - n : end],
             values=self.values[:, :, end - n : end],
+            masks=[self.settings.layer_masks(t, i) for i in range(len(self.maps))],
             mean1=mean1,
             scale1=scale1,
             mean2=mean2,
@@ -165,27 +167,28 @@ class Backward:
             d_reads=blocks.d_reads[c],
         )
 
-    def undo_feed_forward(
-        self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks
-    ) -> Tensor:
+    def undo_feed_forward(self, i: int, step: BackwardStep, grad: Tensor) -> Tensor:
         """From x̄, the gradient of layer i's output, to z̄: (B, d) -> (B, d)."""
-        maps, d_results, z = self.maps[i], step.d_results, step.middles[i]
+        maps, masks, d_results = self.maps[i], step.masks[i], step.d_results
+        hidden, z = step.hiddens[i], step.middles[i]  # (B, F), (B, d)
         # h̄ = W_2ᵀ (M_2 ⊙ x̄) ⊙ M_h ⊙ [h > 0]
-        d_hidden = maps.narrow(apply_mask(grad, masks.feed_forward_output, d_results.narrow[i]))
+        d_added = apply_mask(grad, masks.feed_forward_output, out=d_results.narrow[i])  # (B, d)
+        d_hidden = maps.narrow(d_added)  # (B, F)
         if masks.hidden is not None:
             d_hidden *= masks.hidden
-        hidden, out = step.hiddens[i], d_results.widen[i]
-        d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=out)  # (B, F)
+        d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=d_results.widen[i])  # (B, F)
         # z̄ = x̄ + N'_z(W_1ᵀ h̄)
         d_normal = maps.widen(d_hidden)  # (B, d)
         return grad + through_norm(d_normal, z, step.mean2[i], step.scale2[i])
 
-    def undo_attention(self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks) -> Tensor:
+    def undo_attention(self, i: int, step: BackwardStep, grad: Tensor) -> Tensor:
         """From z̄ to x̄, the gradient of layer i's input: (B, d) -> (B, d)."""
-        maps, d_results, d_read = self.maps[i], step.d_results, step.d_reads[i]
+        maps, masks, d_results = self.maps[i], step.masks[i], step.d_results
+        d_read = step.d_reads[i]
         H, B, k = d_read.shape
         # ō = W_oᵀ (M_o ⊙ z̄)
-        d_merged = maps.output(apply_mask(grad, masks.attention_output, d_results.output[i]))
+        d_added = apply_mask(grad, masks.attention_output, out=d_results.output[i])  # (B, d)
+        d_merged = maps.output(d_added)  # (B, d)
         d_read.copy_(d_merged.view(B, H, k).transpose(0, 1))  # (B, d) -> (H, B, k)
         # ā_j = (ō · v_j) ⊙ M_a
         d_attention = torch.bmm(d_read.view(H * B, 1, k), step.values)  # (HB, 1, n)
