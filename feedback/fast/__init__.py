@@ -6,11 +6,11 @@ order:
     weights.py      what does not depend on the step, worked into the weights      chapter 7
     linear.py       the linear maps of a layer, ready for many calls               chapter 7
     scores.py       attention scores of single queries                             chapter 7
-    dropout.py      masks, drawn before the loop                                   chapter 7
+    dropout.py      masks, drawn before the loop                                   chapter 7b
     forward.py      the steps forward                                              chapter 7
-    backward.py     the steps backward                                             chapter 7
-    blocks.py       what they gather: gradients of weights and of the far past     chapter 7
-    sequence.py     both directions as one autograd function                       chapter 7
+    backward.py     the steps backward                                             chapter 7b
+    blocks.py       what they gather: gradients of weights and of the far past     chapter 7b
+    sequence.py     both directions as one autograd function                       chapter 7b
     generation.py   one token after another, without gradients                     chapters 5 and 9
     eligibility.py  which models may run this way: those that are what their config builds
 """

@@ -1,6 +1,6 @@
 """The steps of the shared model backward: from the last to the first.
 
-Each product has its equation above it, in the symbols of chapter 7. x̄ is the gradient of the loss
+Each product has its equation above it, in the symbols of chapter 7b. x̄ is the gradient of the loss
 with respect to x: a layer's output, and then its input. z stands between its two sub-layers and h
 is its hidden vector; q is its query, s and a are scores and attention weights, o is what attention
 has read. W_q and W_1 are the folded weights, M with an index is a mask of `LayerMasks`, and ⊙
@@ -8,7 +8,7 @@ multiplies number by number. N'_x(g) is the way back through the norm of x: from
 its result to that of x.
 
 What no step waits for is gathered in `blocks.py`: gradients of weights, and of keys and values far
-back. Built in chapter 7.
+back. Built in chapter 7b.
 
 Shapes: B batch, T tokens, t step, d width, L layers, i layer, H heads, k = d / H, F feed-forward
 width, n keys read at a step, N keys in all, c step within its block.
@@ -45,6 +45,7 @@ class BackwardStep(NamedTuple):
     Attributes:
         states, middles, hiddens, attention: what the step has left behind, as in `Activations`.
         keys, values: those that it has read.
+        masks: what each layer's dropout has multiplied.
         mean1, scale1, mean2, scale2: of what the norms LN1 and LN2 have normalised.
         d_results: for each linear map the gradients of what it gave.
         d_scores, d_reads: of the scores, and of what attention has read.
@@ -56,6 +57,7 @@ class BackwardStep(NamedTuple):
     attention: Sequence[Tensor]  # L times (HB, 1, n)
     keys: Tensor  # (HB, n, k)
     values: Tensor  # (HB, k, n)
+    masks: Sequence[LayerMasks]  # L of them
     mean1: Sequence[Tensor]  # L times (B, 1)
     scale1: Sequence[Tensor]
     mean2: Sequence[Tensor]
@@ -125,12 +127,12 @@ class Backward:
         # x̄_t^l += w_l m̄_t
         grad = torch.add(d_y, d_memory, alpha=self.shares[-1])  # (B, d)
         for i in reversed(range(len(self.maps))):
-            masks = self.settings.layer_masks(t, i)
-            grad = self.undo_feed_forward(i, step, grad, masks)
+            grad = self.undo_feed_forward(i, step, grad)
             if n:
-                grad = self.undo_attention(i, step, grad, masks)
+                grad = self.undo_attention(i, step, grad)
             else:
-                for unread in (step.d_results.query[i], step.d_results.output[i], step.d_reads[i]):
+                results = step.d_results
+                for unread in (results.query[i], results.output[i], step.d_reads[i]):
                     unread.zero_()
             if i > 0:  # what the embedding gets can wait for the block's end
                 grad = torch.add(grad, d_memory, alpha=self.shares[i])
@@ -156,6 +158,7 @@ class Backward:
             attention=attention.unbind(),
             keys=self.keys[:, end - n : end],
             values=self.values[:, :, end - n : end],
+            masks=[self.settings.layer_masks(t, i) for i in range(len(self.maps))],
             mean1=mean1,
             scale1=scale1,
             mean2=mean2,
@@ -165,39 +168,45 @@ class Backward:
             d_reads=blocks.d_reads[c],
         )
 
-    def undo_feed_forward(
-        self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks
-    ) -> Tensor:
+    def undo_feed_forward(self, i: int, step: BackwardStep, grad: Tensor) -> Tensor:
         """From x̄, the gradient of layer i's output, to z̄: (B, d) -> (B, d)."""
-        maps, d_results, z = self.maps[i], step.d_results, step.middles[i]
+        maps, masks, d_results = self.maps[i], step.masks[i], step.d_results
+        hidden, z = step.hiddens[i], step.middles[i]  # (B, F), (B, d)
         # h̄ = W_2ᵀ (M_2 ⊙ x̄) ⊙ M_h ⊙ [h > 0]
-        d_hidden = maps.narrow(apply_mask(grad, masks.feed_forward_output, d_results.narrow[i]))
+        d_added = d_results.narrow[i]  # (B, d)
+        apply_mask(grad, masks.feed_forward_output, out=d_added)
+        d_hidden = maps.narrow(d_added)  # (B, F)
         if masks.hidden is not None:
             d_hidden *= masks.hidden
-        hidden, out = step.hiddens[i], d_results.widen[i]
-        d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=out)  # (B, F)
+        out = d_results.widen[i]  # (B, F)
+        d_hidden = relu_backward(d_hidden, hidden, 0, grad_input=out)
         # z̄ = x̄ + N'_z(W_1ᵀ h̄)
         d_normal = maps.widen(d_hidden)  # (B, d)
         return grad + through_norm(d_normal, z, step.mean2[i], step.scale2[i])
 
-    def undo_attention(self, i: int, step: BackwardStep, grad: Tensor, masks: LayerMasks) -> Tensor:
+    def undo_attention(self, i: int, step: BackwardStep, grad: Tensor) -> Tensor:
         """From z̄ to x̄, the gradient of layer i's input: (B, d) -> (B, d)."""
-        maps, d_results, d_read = self.maps[i], step.d_results, step.d_reads[i]
+        maps, masks, d_results = self.maps[i], step.masks[i], step.d_results
+        d_read = step.d_reads[i]
         H, B, k = d_read.shape
         # ō = W_oᵀ (M_o ⊙ z̄)
-        d_merged = maps.output(apply_mask(grad, masks.attention_output, d_results.output[i]))
+        d_added = d_results.output[i]  # (B, d)
+        apply_mask(grad, masks.attention_output, out=d_added)
+        d_merged = maps.output(d_added)  # (B, d)
         d_read.copy_(d_merged.view(B, H, k).transpose(0, 1))  # (B, d) -> (H, B, k)
         # ā_j = (ō · v_j) ⊙ M_a
         d_attention = torch.bmm(d_read.view(H * B, 1, k), step.values)  # (HB, 1, n)
         if masks.attention is not None:
             d_attention *= masks.attention
         # s̄_j = a_j (ā_j - Σ_i a_i ā_i)
-        attention, out = step.attention[i], step.d_scores[i]
-        d_score = softmax_backward(d_attention, attention, -1, grad.dtype, grad_input=out)
+        attention, d_score = step.attention[i], step.d_scores[i]  # (HB, 1, n) each
+        softmax_backward(d_attention, attention, -1, grad.dtype, grad_input=d_score)
         # q̄ = Σ_j s̄_j (k_j + r_j)
         n = d_score.shape[-1]
-        d_query = torch.bmm(d_score.view(H, B, n), self.distances[i][:, -n:])  # (H, B, k)
-        d_query = d_query.view(H * B, 1, k).baddbmm_(d_score, step.keys)  # (HB, 1, k)
+        distances = self.distances[i][:, -n:]  # (H, n, k), the nearest last
+        d_query = torch.bmm(d_score.view(H, B, n), distances)  # (H, B, k)
+        d_query = d_query.view(H * B, 1, k)
+        d_query.baddbmm_(d_score, step.keys)  # (HB, 1, k)
         d_query = d_query.view(H, B, k).transpose(0, 1)  # (B, H, k)
         d_results.query[i].view(B, H, k).copy_(d_query)
         if i == 0:  # its norm and query can wait for the block's end
@@ -210,7 +219,8 @@ class Backward:
         """Add to the block's d_x what comes through the first layer's queries and the memory."""
         blocks = self.blocks
         C, block = blocks.stop - blocks.start, slice(blocks.start, blocks.stop)
-        states, d_memory = self.activations.states[block, 0], blocks.d_memory[:C]  # (C, B, d) each
+        states = self.activations.states[block, 0]  # (C, B, d)
+        d_memory = blocks.d_memory[:C]  # (C, B, d)
         # x̄ += N'_x(W_qᵀ q̄)
         d_query = blocks.d_results.query[0, :C].flatten(0, 1)  # (CB, d)
         d_normal = self.maps[0].query(d_query).view(d_memory.shape)  # (C, B, d)

@@ -4,7 +4,7 @@ No step waits for the gradient of a weight, nor one block for what it gives to k
 earlier blocks until it has ended. So the steps put aside what these are made of, and the end of a
 block turns it into one matrix product for each weight and one each for far keys and values.
 `backward.py` has the steps themselves, and says what the symbols in the equations mean. Built in
-chapter 7.
+chapter 7b.
 
 Shapes: B batch, T tokens, t step, d width, L layers, H heads, k = d / H, F feed-forward width,
 n keys read at a step, N keys in all, C steps of a block, c step within it.
@@ -104,7 +104,8 @@ class Blocks:
         c, (_, B, _, H, k) = t - self.start, self.d_own_kv.shape
         # k̄_t, v̄_t = far + near
         whole = self.d_kv[:, :, self.past + t] + self.near[:, :, c]  # (2, HB, k)
-        self.d_own_kv[c].copy_(whole.view(2, H, B, k).permute(2, 0, 1, 3))  # (B, 2, H, k)
+        by_sequence = whole.view(2, H, B, k).permute(2, 0, 1, 3)  # (B, 2, H, k)
+        self.d_own_kv[c].copy_(by_sequence)
         return self.d_own_kv[c].view(B, -1)  # (B, 2 d)
 
     def add_to_near(self, t: int, d_scores: Tensor) -> None:
@@ -127,7 +128,8 @@ class Blocks:
         self.d_r[:, :, -n:] += torch.bmm(by_feature, by_head)
         # s̄_δ += s̄_{t-δ}
         self.d_s[:, :, -n:] += by_head.sum(1).view(L, H, n)
-        # k̄_j += Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_l M_a a_{t,j}^l ō_t^l   for j in this block
+        # For j in this block: k̄_j += Σ_l s̄_{t,j}^l q_t^l
+        # and v̄_j += Σ_l M_a a_{t,j}^l ō_t^l
         near_keys, near_values = self.near
         for near, factors, vectors in (
             (near_keys, self.d_scores, queries),
@@ -140,19 +142,22 @@ class Blocks:
         """Add what the block gives to keys and values before it: one product for each."""
         _, L, H, B, k = self.activations.queries.shape
         C, first = self.stop - self.start, self.past + self.start
-        # As far back as the block's first step reads: where a later one does not, its row is zero.
+        # As far back as the first step reads: where a later one does not, its row is zero.
         far = slice(first - self.settings.key_counts[self.start], first)
         if far.start == far.stop:
             return
-        # k̄_j += Σ_t Σ_l s̄_{t,j}^l q_t^l   and   v̄_j += Σ_t Σ_l M_a a_{t,j}^l ō_t^l   for far j
+        # For far j: k̄_j += Σ_t Σ_l s̄_{t,j}^l q_t^l
+        # and v̄_j += Σ_t Σ_l M_a a_{t,j}^l ō_t^l
         d_keys, d_values = self.d_kv
+        queries = self.activations.queries[self.start : self.stop]  # (C, L, H, B, k)
         for d_past, factors, vectors in (
-            (d_keys, self.d_scores, self.activations.queries[self.start : self.stop]),
+            (d_keys, self.d_scores, queries),
             (d_values, self.attention, self.d_reads[:C]),
         ):
             factors = factors[:C].view(C * L, H * B, -1)[:, :, far]  # (CL, HB, far)
             vectors = vectors.view(C * L, H * B, k)  # (CL, HB, k)
-            d_past[:, far] += torch.bmm(factors.permute(1, 2, 0), vectors.transpose(0, 1))
+            factors, vectors = factors.permute(1, 2, 0), vectors.transpose(0, 1)
+            d_past[:, far] += torch.bmm(factors, vectors)  # (HB, far, k)
 
     def add_to_weights(self) -> None:
         """Add what the block gives to the weights: one product for each."""
@@ -164,18 +169,21 @@ class Blocks:
             narrow=self.activations.hiddens[:, block],
         )
         for i, d_maps in enumerate(self.d_layers):
-            for (d_weight, d_bias), x, d_result in zip(d_maps, inputs, self.d_results, strict=True):
-                x, d_result = x[i].flatten(0, 1), d_result[i, :C].flatten(0, 1)  # (CB, ...) each
-                if d_weight is not None:
+            for d_map, x, d_result in zip(d_maps, inputs, self.d_results, strict=True):
+                x = x[i].flatten(0, 1)  # (CB, ...)
+                d_result = d_result[i, :C].flatten(0, 1)  # (CB, ...)
+                if d_map.weight is not None:
                     # W̄ += Σ_t ḡ_t x_tᵀ
-                    d_weight.addmm_(d_result.t(), x)
-                if d_bias is not None:
-                    d_bias += d_result.sum(0)
-        self.add_to_memory_weights(self.activations.states[block], self.d_memory[:C])
+                    d_map.weight.addmm_(d_result.t(), x)
+                if d_map.bias is not None:
+                    d_map.bias.add_(d_result.sum(0))
+        states = self.activations.states[block]  # (C, L+1, B, d)
+        self.add_to_memory_weights(states, self.d_memory[:C])
 
     def add_to_memory_weights(self, states: Tensor, d_memory: Tensor) -> None:
         """The same for mixture, W_k and W_v, from states (C, L+1, B, d) and memory's gradients."""
-        memory = torch.einsum("l,clbd->cbd", self.mixture, states).flatten(0, 1)  # (CB, d)
+        memory = torch.einsum("l,clbd->cbd", self.mixture, states)
+        memory = memory.flatten(0, 1)  # (CB, d)
         d_own_kv = self.d_own_kv[: len(states)].view(len(memory), -1)  # (CB, 2 d)
         # W̄_k += Σ_t k̄_t m_tᵀ   and   W̄_v += Σ_t v̄_t m_tᵀ
         self.d_project_kv.addmm_(d_own_kv.t(), memory)

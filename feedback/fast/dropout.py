@@ -1,7 +1,7 @@
 """Dropout masks for all steps of a pass, drawn before its loop begins.
 
 A loop over steps and layers draws a mask where it comes to one. Here all of them are drawn in that
-very order, so that from the same seed every path drops the same numbers. Built in chapter 7.
+very order, so that from the same seed every path drops the same numbers. Built in chapter 7b.
 
 Shapes: B batch, d width, H heads, F feed-forward width, n keys read at a step.
 """

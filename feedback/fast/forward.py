@@ -169,9 +169,11 @@ class Forward:
 
     def step(self, t: int) -> Tensor:
         """Take step t and put its key and value behind the others. Returns its output, (B, d)."""
-        n, end, slot = self.settings.key_counts[t], self.past + t, t if self.keep else 0
+        n, end = self.settings.key_counts[t], self.past + t
+        slot = t if self.keep else 0
         now = at_step(self.activations, self.attention[t], slot)
-        keys, values = self.activations.kv[:, :, end - n : end].unbind()  # (HB, n, k) each
+        read = slice(end - n, end)
+        keys, values = self.activations.kv[:, :, read].unbind()  # (HB, n, k) each
         keys = keys.transpose(1, 2)  # (HB, k, n)
         state = now.states[0].copy_(self.x[:, t])  # (B, d)
         for i in range(len(self.maps)):
@@ -197,23 +199,27 @@ class Forward:
         self, i: int, now: StepActivations, keys: Tensor, values: Tensor, masks: LayerMasks
     ) -> None:
         """Read keys (HB, k, n) and values (HB, n, k), and add what was read to the state."""
-        query, read, (_, r, s) = now.queries[i], now.reads[i], self.weights.layers[i]
+        query, read = now.queries[i], now.reads[i]  # (H, B, k), (B, d)
+        _, r, s = self.weights.layers[i]
         H, B, k = query.shape
         scores = relative_scores(query, query, keys, r, s)  # (HB, 1, n)
         attention = torch.softmax(scores, -1, out=now.attention[i])
         if masks.attention is not None:
             attention = attention * masks.attention
-        by_head = torch.bmm(attention, values).view(H, B, k)  # (HB, 1, k) -> (H, B, k)
+        by_head = torch.bmm(attention, values).view(H, B, k)
         read.view(B, H, k).copy_(by_head.transpose(0, 1))
         output, mask = self.maps[i].output, masks.attention_output
-        now.middles[i].copy_(add_to_residual(output, read, now.states[i], mask))  # (B, d)
+        z = add_to_residual(output, read, now.states[i], mask)  # (B, d)
+        now.middles[i].copy_(z)
 
     def feed_forward(self, i: int, now: StepActivations, masks: LayerMasks) -> Tensor:
         """From the middle of layer i to its output, (B, d)."""
         maps, middle = self.maps[i], now.middles[i]
-        hidden = maps.widen(normalize(middle, self.settings.eps).x, relu=True)  # (B, F)
+        normal = normalize(middle, self.settings.eps).x  # (B, d)
+        hidden = maps.widen(normal, relu=True)  # (B, F)
         hidden = apply_mask(hidden, masks.hidden, out=now.hiddens[i])
-        output = add_to_residual(maps.narrow, hidden, middle, masks.feed_forward_output)  # (B, d)
+        mask = masks.feed_forward_output
+        output = add_to_residual(maps.narrow, hidden, middle, mask)  # (B, d)
         now.states[i + 1].copy_(output)
         return output
 
@@ -221,5 +227,6 @@ class Forward:
         """Mix the states (L+1, B, d) into a memory vector; its key and value are number `end`."""
         _, H, B, k = self.first_queries.shape
         memory = (self.weights.mixture @ states.flatten(1)).view(B, -1)  # (B, d)
-        new = self.to_keys_values(memory).view(B, 2, H, k).permute(1, 2, 0, 3)  # (2, H, B, k)
-        self.activations.kv.view(2, H, B, -1, k)[:, :, :, end] = new
+        new = self.to_keys_values(memory).view(B, 2, H, k)
+        kv = self.activations.kv.view(2, H, B, -1, k)
+        kv[:, :, :, end] = new.permute(1, 2, 0, 3)  # (2, H, B, k)

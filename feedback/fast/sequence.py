@@ -2,7 +2,7 @@
 
 Autograd sees a single node: `forward.py` runs when it is made, `backward.py` when its gradient is
 asked for. Here is what ties them together: which tensors go in, which are saved between the two,
-which come out. Built in chapter 7.
+which come out. Built in chapter 7b.
 
 Shapes: B batch, T tokens, d width, H heads, k = d / H, n past keys, N = n + T keys in all.
 """
