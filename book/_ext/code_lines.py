@@ -13,6 +13,7 @@ from pygments.formatters import HtmlFormatter
 from sphinx.highlighting import PygmentsBridge
 
 TAG = re.compile(r"<[^>]*>")
+SOLUTION = re.compile(r'<details class="[^"]*\bhide\b')
 SPACES = re.compile(r"^((?:<[^>]*>)*)( +)")  # with which a line begins
 WRAP = {
     "type": "javascript",
@@ -59,5 +60,5 @@ def add_buttons(app, pagename, templatename, context, doctree):
     if '<span class="line"' in body:
         buttons.insert(0, WRAP)
     menu = next((button for button in buttons if button["label"] == "download-buttons"), None)
-    if menu and '<details class="hide' in body:
+    if menu and SOLUTION.search(body):
         menu["buttons"].append(PRINT_SOLUTIONS)

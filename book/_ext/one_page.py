@@ -1,4 +1,4 @@
-"""Sphinx extension: the whole book on one page, for `make pdf`, with links that lead where they say.
+"""Sphinx extension: the whole book on one page, for `make pdf`, its links true to their chapters.
 
 Chapters have sections of the same name, such as *Exercises*. Sphinx's own builder `singlehtml`
 leaves their ids as they are, and a link would lead to the first chapter that has one. Here every

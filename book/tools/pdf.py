@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         return status
     name = "book-with-solutions.pdf" if given.solutions else "book.pdf"
     pdf = folder / "_build" / name
-    print_page(folder / f"_build/singlehtml/book.html", pdf, given.solutions)
+    print_page(folder / "_build/singlehtml/book.html", pdf, given.solutions)
     print(f"The book is printed: {pdf}")
     return 0
 

@@ -96,14 +96,15 @@ def test_a_line_that_wraps_goes_on_deeper_than_it_begins(chapter):
 def test_what_is_copied_is_what_was_written_though_it_wraps(chapter):
     chapter.set_viewport_size(PHONE)
     notebook = json.loads((ROOT / f"{PAGE}.ipynb").read_text("utf-8"))
-    written = {
-        "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"
-    }
+    written = {"".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"}
     copied = chapter.evaluate(
         """() => [...document.querySelectorAll(".cell_input pre")].map((pre) => {
-            for (let one = pre; one; one = one.parentElement) if ("open" in one) one.open = true;
+            const solution = pre.closest("details");
+            if (solution) solution.open = true;
             getSelection().selectAllChildren(pre);
-            return [pre.innerText, getSelection().toString()]; // the button's text, and by hand
+            const copied = [pre.innerText, getSelection().toString()]; // by its button, by hand
+            if (solution) solution.open = false;
+            return copied;
         })"""
     )
     assert len(copied) > 20
