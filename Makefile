@@ -16,7 +16,7 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check serve screenshots lab cells bench bench-widgets results shake \
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells bench bench-widgets results shake \
 	repository other-python lint colab colab-image colab-issue clean
 
 help: ## list the targets
@@ -32,6 +32,9 @@ $(READY): requirements.txt tests/labml.txt pyproject.toml
 
 book: $(READY) ## execute every notebook and build the HTML book
 	$(BIN)python book/tools/build.py
+
+pdf: $(READY) ## the whole book as one PDF, its solutions left out (or SOLUTIONS=1); needs Chromium
+	$(BIN)python book/tools/pdf.py $(if $(SOLUTIONS),--solutions)
 
 test: book ## build the book, then run every test
 	$(lint)
@@ -49,6 +52,9 @@ serve: book ## show the built book on http://localhost:8000
 
 screenshots: book ## pictures of every widget (or ONLY="NAME NAME"), light and dark, narrow and wide
 	$(BIN)python tests/pages/screenshots.py $(ONLY)
+
+wide-cells: book ## count the code cells that scroll sideways, on a laptop and on phones
+	$(BIN)python tests/pages/wide_cells.py
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)jupyter lab notebooks

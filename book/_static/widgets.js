@@ -43,17 +43,24 @@
       const error = new Error(`this browser is too old for it. ${BROWSERS} can show it.`);
       return places.forEach((place) => refuse(place, error));
     }
+    const waiting = new Set(places);
+    const begin = (place) => {
+      if (!waiting.delete(place)) return;
+      start(place).catch((error) => refuse(place, error));
+    };
     const observer = new IntersectionObserver(
       (entries) => {
         for (const { isIntersecting, target } of entries) {
           if (!isIntersecting) continue;
           observer.unobserve(target);
-          start(target).catch((error) => refuse(target, error));
+          begin(target);
         }
       },
       { rootMargin: "600px" },
     );
     places.forEach((place) => observer.observe(place));
+    // On paper all of them are seen. One that has to wait for a buffer is printed as its text.
+    addEventListener("beforeprint", () => places.forEach(begin));
   }
 
   // Says above the text in `place` why there is no widget.

@@ -1,0 +1,68 @@
+"""`make pdf` on a small book of two chapters that have a section and a link of the same name."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from looking import ROOT
+
+CHAPTER = """# Chapter {name}
+
+See [its exercise]({name}-exercises) and [the other chapter]({other}.md).
+
+({name}-exercises)=
+## Exercises
+
+None.
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book")
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    extensions = config["sphinx"]["local_extensions"]
+    extensions.update(dict.fromkeys(extensions, str(ROOT / "book/_ext")))
+    config["sphinx"]["config"]["html_static_path"] = [str(ROOT / "book/_static")]
+    del config["bibtex_bibfiles"]
+    (folder / "_config.yml").write_text(yaml.safe_dump(config))
+    chapters = [{"file": "one"}, {"file": "two"}]
+    toc = {"format": "jb-book", "root": "intro", "chapters": chapters}
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (folder / "intro.md").write_text("# Intro\n\nBegin with [one](one.md).\n")
+    for name, other in (("one", "two"), ("two", "one")):
+        (folder / f"{name}.md").write_text(CHAPTER.format(name=name, other=other))
+    command = [sys.executable, ROOT / "book/tools/pdf.py", folder]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_every_link_of_the_one_page_leads_to_one_place_and_to_its_own_chapter(browser, folder):
+    page = BeautifulSoup((folder / "_build/singlehtml/book.html").read_text("utf-8"), "html.parser")
+    article = page.find("article")
+    ids = Counter(part["id"] for part in page.find_all(id=True))
+    links = [link["href"] for link in article.find_all("a", href=re.compile("^#"))]
+    assert {ids[link.removeprefix("#")] for link in links} == {1}
+    of_text = [link["href"] for link in article.select("p a.reference")]
+    assert of_text == [
+        "#document-one",
+        "#one/one-exercises",
+        "#document-two",
+        "#two/two-exercises",
+        "#document-one",
+    ]
+
+
+@pytest.mark.slow
+def test_the_pdf_has_a_sheet_for_each_chapter_links_and_an_outline(browser, folder):
+    # Chromium compresses what a page draws, and writes the rest of a PDF in plain letters.
+    pdf = (folder / "_build/book.pdf").read_bytes()
+    assert len(re.findall(rb"/Type /Page\b", pdf)) >= 3
+    assert len(re.findall(rb"/Subtype /Link", pdf)) >= 5
+    assert b"/Outlines" in pdf
