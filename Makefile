@@ -16,7 +16,7 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells bench bench-widgets results shake \
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake \
 	repository other-python lint colab colab-image colab-issue clean
 
 help: ## list the targets
@@ -61,6 +61,9 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 cells: $(READY) ## bring the notebooks' copied cells in line with the package
 	$(BIN)python book/tools/sync.py
+
+minutes: $(READY) ## how long each chapter takes, by the rule in book/tools/minutes.py
+	$(BIN)python book/tools/minutes.py
 
 bench: $(READY) ## race the package against other implementations, on a machine left alone
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt

@@ -5,6 +5,7 @@
     a cell that begins with `# feedback/NAME.py`    that file of the package
     the table of chapters in README.md              _toc.yml and the notebooks' headings
     the book's public address, wherever it stands   the block at the end of _config.yml
+    the minutes that a chapter takes                minutes.py, by a rule
 
     python book/tools/sync.py                       write what differs
     python book/tools/sync.py --check               write nothing, say what differs, exit 1
@@ -30,6 +31,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from minutes import STATED, read_waiting, stated
 from same_source import SAME_SOURCE, public_names, refuse_redefinition, same_source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,8 +78,12 @@ def put_first_cell(cells: list[dict], source: str) -> None:
     cells.insert(0, cell)
 
 
-def synced_notebook(text: str, root: Path, address: str, public: dict[str, str]) -> str:
-    """The text that a notebook file should have; `public` is what `public_names` returns.
+def synced_notebook(
+    text: str, root: Path, address: str, public: dict[str, str], waiting: float = 0
+) -> str:
+    """The text that a notebook file should have.
+
+    `public` is what `public_names` returns, `waiting` how many seconds the notebook runs.
 
     Raises ValueError with one line for each cell that cannot be brought in line.
     """
@@ -97,6 +103,9 @@ def synced_notebook(text: str, root: Path, address: str, public: dict[str, str])
                 refuse_redefinition(cell["source"], public)
         except ValueError as error:
             problems.append(f"cell {index} ({cell['id']}): {error}")
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = STATED.sub(stated(notebook, waiting), cell["source"])
     if problems:
         raise ValueError("\n".join(problems))
     notebook.update(metadata=NOTEBOOK_METADATA, nbformat=4, nbformat_minor=5)
@@ -196,7 +205,11 @@ def plan(root: Path, url: str | None = None) -> dict[str, str]:
     configured = (yaml.safe_load(read(root / "_config.yml")).get("repository") or {}).get("url")
     address = checked_address((configured or "") if url is None else url)
     notebook = partial(synced_notebook, root=root, address=address, public=public_names(root))
-    makers = {f"notebooks/{path.name}": notebook for path in (root / "notebooks").glob("*.ipynb")}
+    waiting = read_waiting(root)
+    makers = {
+        f"notebooks/{path.name}": partial(notebook, waiting=waiting.get(path.stem, 0))
+        for path in (root / "notebooks").glob("*.ipynb")
+    }
     for name, lines in ADDRESS_LINES.items():
         makers[name] = partial(with_address, lines=lines, address=address)
     makers["README.md"] = partial(with_chapters, root=root, address=address)
