@@ -6,15 +6,13 @@ hides what is outside its window and computes it all the same.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import torch
 from length import FEEDBACK, window
-from record import RESULTS
+from record import write_result
 from sizes import SIZES
 
-from feedback.files import write_atomically
 from feedback.language_model import LanguageModel
 from feedback.machine import describe_machine
 from feedback.timing import measure, training_step
@@ -40,10 +38,9 @@ def measure_cost() -> None:
             sizes_of_case = {"batch": BATCH, "tokens": tokens}
             results.append({**cases[label], **sizes_of_case, "seconds": samples})
             print(f"{tokens:4d} tokens  {label}: {min(samples):.4f} s at best", flush=True)
-    content = {
-        "question": "What does a step of training cost, by how far back the model looks?",
-        "command": "make results ONLY=length-cost",
-        "machine": describe_machine(),
-        "results": results,
-    }
-    write_atomically(RESULTS / "length-cost.json", (json.dumps(content) + "\n").encode())
+    write_result(
+        "length-cost",
+        "What does a step of training cost, by how far back the model looks?",
+        machine=describe_machine(),
+        results=results,
+    )

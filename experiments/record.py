@@ -20,6 +20,12 @@ RESULTS = Path(__file__).resolve().parent.parent / "feedback" / "results"
 SHARED = ("config", "weights")  # equal in all results of a variant, and written once
 
 
+def write_result(name: str, question: str, **content: object) -> None:
+    """Write a result file: what was asked, the command that asks it again, and what was found."""
+    whole = {"question": question, "command": f"make results ONLY={name}"} | content
+    write_atomically(RESULTS / f"{name}.json", (json.dumps(whole) + "\n").encode())
+
+
 class Record:
     """What is known of an experiment, and what its plan asks.
 
@@ -89,15 +95,14 @@ class Record:
     def write(self) -> None:
         """Write all that is known and asked, in the order of the plan."""
         machine = next((found["machine"] for found in self.known.values()), None)
-        content = {
-            "question": self.experiment.question,
-            "command": f"make results ONLY={self.name}",
-            "machine": machine,
-            "search_seed": SEARCH_SEED,
-            "ends": list(self.experiment.ends),
-            "variants": [self.row(variant, machine) for variant in self.experiment.variants],
-        }
-        write_atomically(self.file, (json.dumps(content) + "\n").encode())
+        write_result(
+            self.name,
+            self.experiment.question,
+            machine=machine,
+            search_seed=SEARCH_SEED,
+            ends=self.experiment.ends,
+            variants=[self.row(variant, machine) for variant in self.experiment.variants],
+        )
 
     def row(self, variant: Variant, machine: dict | None) -> dict:
         """All that is known of a variant; a machine is named where it is another than this one.

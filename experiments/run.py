@@ -1,9 +1,9 @@
 """Carry out experiments and record them: `make results`, or `make results ONLY=tracking-s3`.
 
 What a result file holds already is not made again; each further run is recorded as it ends, so that
-a command that was stopped goes on, and an experiment lands in parts. What is no
-list of training runs is made anew, and only when it is named. `--again N` makes N recorded runs
-of an experiment anew and says whether the numbers are the same.
+a command that was stopped goes on, and an experiment lands in parts. What is no list of training
+runs is made anew, and only when it is named. `--again N` makes N recorded runs of an experiment
+anew and says whether the numbers are the same.
 
 A run uses one thread, and as many runs go on at once as there are cores: on small models two
 threads are hardly quicker than one, and so numbers do not depend on how many runs there are.

@@ -6,18 +6,16 @@ time and no training. `make results ONLY=length-why` writes what comes out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from length import TRAINED
-from record import RESULTS
+from record import write_result
 from runs import count
 from torch import Tensor
 
 from feedback.cache import Memory
-from feedback.files import write_atomically
 from feedback.language_model import LanguageModel
 from feedback.machine import describe_machine
 from feedback.pretrained import trackers
@@ -116,12 +114,11 @@ def ask_why() -> None:
             }
             rows.append(row)
             print(f"{task}, memory {size or 'all'}, seed {seed}", flush=True)
-    content = {
-        "question": "Why is the state lost beyond the trained length?",
-        "command": "make results ONLY=length-why",
-        "machine": describe_machine(),
-        "ends": ENDS,
-        "exchanged_after": STEP,
-        "models": rows,
-    }
-    write_atomically(RESULTS / "length-why.json", (json.dumps(content) + "\n").encode())
+    write_result(
+        "length-why",
+        "Why is the state lost beyond the trained length?",
+        machine=describe_machine(),
+        ends=ENDS,
+        exchanged_after=STEP,
+        models=rows,
+    )
