@@ -35,11 +35,6 @@ def test_everything_written_down_twice_agrees():
     assert sync.main(["--check"]) == 0
 
 
-def test_the_picture_of_the_architecture_is_one():
-    in_book = ROOT / "book/_static/feedback-memory.svg"
-    assert in_book.read_bytes() == (ROOT / "feedback/notebook/feedback-memory.svg").read_bytes()
-
-
 def test_all_cells_but_the_set_up_are_formatted(tmp_path):
     for path in NOTEBOOKS:
         notebook = json.loads(path.read_text())

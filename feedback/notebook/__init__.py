@@ -4,5 +4,5 @@ chapter.py        `begin_chapter`: figure style, random seed, and what this runs
 example.py        four words in printed numbers, for chapters 1, 2 and 4
 training_form.py  `choose_and_train`: menus, a button, loss curves
 
-feedback-memory.svg  the architecture, for chapter 4; book/_static has the same file
+feedback-memory.svg  the architecture, for chapter 4, the introduction and the README
 """
