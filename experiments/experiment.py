@@ -10,11 +10,13 @@ from torch import Tensor
 
 from feedback import data
 from feedback.config import Config
-from feedback.tasks import HELD_OUT, TASKS, Task
+from feedback.tasks import HELD_OUT, TASKS, Composition, Task
 from feedback.training import Settings
 
 SEARCH_SEED = 1000
-ANY_LENGTH = ", any length"  # behind the name of a task
+# Behind the name of a task:
+ANY_LENGTH = ", any length"
+BEGIN = ", begin"
 
 
 class AnyLength(Task):
@@ -42,13 +44,37 @@ class AnyLength(Task):
         return self.task.baseline(inputs, labels)
 
 
+class Begun(Task):
+    """A composition whose rows begin with a token of its own, to be answered with the first state.
+
+    Attention without feedback averages values, and equal values have the same average however many
+    they are: without such a token a row of one swap and a row of two look the same.
+    """
+
+    def __init__(self, task: Composition):
+        self.task, self.name, self.words = task, task.name + BEGIN, (*task.words, "begin")
+
+    def batch(
+        self, batch_size: int, length: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs and labels, both (B, T), T >= 2."""
+        begin = torch.full((batch_size, 1), len(self.task.words))
+        inputs, labels = self.task.batch(batch_size, length - 1, generator)
+        start = torch.zeros_like(begin)  # token 0 changes nothing
+        return torch.cat((begin, inputs), dim=1), torch.cat((start, labels), dim=1)
+
+    def baseline(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """That of the task, (B, T); the first token is answered right."""
+        return torch.cat((labels[:, :1], self.task.baseline(inputs, labels)[:, 1:]), dim=1)
+
+
 @dataclass(frozen=True)
 class Variant:
     """One side of a comparison.
 
     Attributes:
         name: unique within its experiment.
-        source: the name of a task, also with `ANY_LENGTH` behind it, or "text".
+        source: the name of a task, also with `ANY_LENGTH` or `BEGIN` behind it, or "text".
         config, settings: of `feedback.training.train`; search and seeds change the settings.
         after: the variant of the same experiment whose trained model this one starts from.
         kept: keep the trained weights of the results; see `runs.keep_weights`.
@@ -92,8 +118,10 @@ def source(name: str, length: int) -> data.Text | Task:
         ValueError: Tiny Shakespeare is not to be had.
     """
     if name != "text":
-        task = TASKS[name.removesuffix(ANY_LENGTH)]
-        return AnyLength(task) if name.endswith(ANY_LENGTH) else task
+        for ending, kind in (ANY_LENGTH, AnyLength), (BEGIN, Begun):
+            if name.endswith(ending):
+                return kind(TASKS[name.removesuffix(ending)])
+        return TASKS[name]
     corpus = data.tiny_shakespeare()
     if corpus.source.startswith("NOT"):
         raise ValueError(corpus.source)

@@ -1,16 +1,15 @@
 """How far a model follows a state beyond the trained length, by how far back it may look.
 
 All are trained on rows of at most 32 tokens and asked for 32 times as many. A feedback model that
-looks back `memory_size` steps has at its side a parallel model with a window of as many steps. No
-layer of a parallel model can learn more than its window holds, so that L layers reach L windows
-back at most; that is why the deeper ones are compared with two windows only.
+looks back `memory_size` steps has at its side a parallel model with a window of as many steps, and
+parallel models that look at all that came before, of the same depth and of more.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from experiment import ANY_LENGTH, Experiment, Variant
+from experiment import ANY_LENGTH, BEGIN, Experiment, Variant
 from sizes import SIZES
 
 from feedback.training import Settings
@@ -21,12 +20,7 @@ TIMES = 32  # the trained length, at the end of the longest rows
 ENDS = (*range(1, TRAINED + 1), *(TRAINED * n for n in range(2, TIMES + 1)))
 GROWING = {"start_length": 2, "lengthen_below": 0.3, "lengthen_every": 10}
 FEEDBACK = "feedback-kv, 2 layers"
-# Which windows a parallel model is given, by its depth; None: all that came before.
-WINDOWS = {
-    "parallel, 2 layers": (1, 2, 4, 8, 16, None),
-    "parallel, 4 layers": (4, 16, None),
-    "parallel, 8 layers": (4, 16, None),
-}
+SIZES_OF_MEMORY = (1, 2, 4, 8, 16, None)  # None: all that came before
 
 
 def window(size: int | None) -> str:
@@ -34,12 +28,22 @@ def window(size: int | None) -> str:
     return "all" if size is None else f"last {size}"
 
 
-def length(task: str, steps: int, kept: bool = False) -> Experiment:
-    """What a short memory does to the length that a model can follow."""
+def length(
+    task: str, steps: int, windows: tuple = SIZES_OF_MEMORY, kept: bool = False
+) -> Experiment:
+    """What a short memory does to the length that a model can follow.
+
+    Args:
+        windows: those of the parallel model that is as deep as the feedback model.
+    """
+    whole = {name: (None,) for name in ("parallel, 4 layers", "parallel, 8 layers")}
+    parallel, trained = {"parallel, 2 layers": windows} | whole, settings(steps)
+    begun = {name: (None,) for name in ("parallel, 2 layers", "parallel, 8 layers")}
     return Experiment(
         question=f"Trained on {TRAINED} tokens, how far does a model follow {task}?",
-        variants=variants(
-            task, {FEEDBACK: (1, 2, 4, 8, 16, None)} | WINDOWS, settings(steps), kept
+        variants=(
+            *variants(task, {FEEDBACK: SIZES_OF_MEMORY} | parallel, trained, kept),
+            *variants(task + BEGIN, begun, trained),
         ),
         search=search({}, GROWING),
         seeds=(0, 1, 2, 3, 4),
@@ -112,7 +116,7 @@ def variants(
     """A variant for each size of a model and each window."""
     return tuple(
         Variant(
-            name=f"{name}, {window(size)}",
+            name=f"{name}, {window(size)}" + (BEGIN if task.endswith(BEGIN) else ""),
             source=task,
             config=replace(SIZES[name], max_distance=TRAINED, memory_size=size),
             settings=settings,
@@ -126,7 +130,7 @@ def variants(
 LENGTH = {
     "length-s3": length("s3", steps=800, kept=True),
     "length-parity": length("parity", steps=800, kept=True),
-    "length-s5": length("s5-swaps", steps=1200),
+    "length-s5": length("s5-swaps", steps=1200, windows=(4, None)),
     "length-whole-s3": trained_otherwise("s3"),
     "length-whole-parity": trained_otherwise("parity"),
     "length-programs": programs(),

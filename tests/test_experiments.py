@@ -213,6 +213,19 @@ def test_rows_of_any_length_are_those_of_the_task():
     assert varied.describe() == {"task": "s3, any length"}
 
 
+def test_rows_with_a_first_token_of_their_own_are_those_of_the_task():
+    begun, task = experiment.source("parity, begin", 32), TASKS["parity"]
+    inputs, labels = begun.batch(64, 5, torch.Generator().manual_seed(0))
+    moves, states = task.batch(64, 4, torch.Generator().manual_seed(0))
+    assert begun.words[2] == "begin" and begun.n_tokens == 3
+    assert inputs[:, 0].tolist() == [2] * 64 and labels[:, 0].tolist() == [0] * 64
+    assert torch.equal(inputs[:, 1:], moves) and torch.equal(labels[:, 1:], states)
+    answers = begun.baseline(inputs, labels)
+    assert torch.equal(answers[:, 0], labels[:, 0]) and torch.equal(answers[:, 1:], moves)
+    asked = [x for x, _ in begun.held_out(32)]
+    assert sum(map(len, asked)) == 512 and all(x.shape[1] == 32 for x in asked)
+
+
 @pytest.mark.parametrize("name", plans.EXPERIMENTS)
 def test_what_is_recorded_is_what_its_plan_asks(name):
     record = recording.Record(name, plans.EXPERIMENTS[name])
