@@ -1,0 +1,296 @@
+"""Answers to the exercises of chapter 1."""
+
+import math
+
+import numpy
+import torch
+from torch.nn import functional
+
+from answers import to
+from feedback.notebook.example import W_K, W_Q
+
+
+@to("1.1")
+def by_distance(queries, keys, size):
+    ages = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
+    return (ages >= 0) & (ages < size)
+
+
+@to("1.1")
+def by_numpy(queries, keys, size):
+    band = numpy.tri(keys, dtype=bool) & ~numpy.tri(keys, k=-size, dtype=bool)
+    return torch.from_numpy(band)[-queries:]
+
+
+@to("1.1")
+def by_loops(queries, keys, size):
+    mask = torch.zeros(queries, keys, dtype=torch.bool)
+    for query in range(queries):
+        last = keys - queries + query
+        mask[query, max(0, last - size + 1) : last + 1] = True
+    return mask
+
+
+@to("1.1", wrong="its own token is one of `size`")
+def one_too_many(queries, keys, size):
+    return by_distance(queries, keys, size + 1)
+
+
+@to("1.1", wrong="its own token is one of `size`")
+def one_too_few(queries, keys, size):
+    return by_distance(queries, keys, size - 1) | torch.eye(queries, keys).bool()
+
+
+@to("1.1", wrong="a row belongs to a query")
+def turned(queries, keys, size):
+    return (
+        by_distance(queries, keys, size).T if queries == keys else by_distance(queries, keys, size)
+    )
+
+
+@to("1.1", wrong="swapped")
+def forbidden(queries, keys, size):
+    return ~by_distance(queries, keys, size)
+
+
+@to("1.1", wrong="both edges move")
+def from_the_first_key(queries, keys, size):
+    ages = torch.arange(queries)[:, None] - torch.arange(keys)
+    return (ages >= 0) & (ages < size)
+
+
+@to("1.1", wrong="its future")
+def both_sides(queries, keys, size):
+    ages = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
+    return ages.abs() < size
+
+
+@to("1.1", wrong="dtype=torch.bool")
+def numbers(queries, keys, size):
+    return by_distance(queries, keys, size).int()
+
+
+@to("1.1", wrong="dtype=torch.bool")
+def a_list(queries, keys, size):
+    return by_distance(queries, keys, size).tolist()
+
+
+@to("1.1", wrong="own token too")
+def not_itself(queries, keys, size):
+    ages = torch.arange(keys - queries, keys)[:, None] - torch.arange(keys)
+    return (ages > 0) & (ages <= size)
+
+
+@to("1.1", wrong="returns nothing")
+def printed(queries, keys, size):
+    print(by_distance(queries, keys, size).numel())
+
+
+@to("1.1", wrong="shape")
+def square(queries, keys, size):
+    return by_distance(keys, keys, size)
+
+
+@to("1.1", wrong="fails at `return torch.ones(queries, keys).triu(keys, size, keys)`")
+def breaks(queries, keys, size):
+    return torch.ones(queries, keys).triu(keys, size, keys)
+
+
+@to("1.1", wrong="does not take what the exercise hands it")
+def two_arguments(keys, size):
+    return by_distance(keys, keys, size)
+
+
+@to("1.3")
+def with_einsum(queries, keys, values, mask):
+    scores = torch.einsum("...tk,...nk->...tn", queries, keys) * queries.shape[-1] ** -0.5
+    return torch.einsum("...tn,...nw->...tw", scores.where(mask, -torch.inf).softmax(-1), values)
+
+
+@to("1.3")
+def by_torch(queries, keys, values, mask):
+    return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+
+
+@to("1.3")
+def by_exponentials(queries, keys, values, mask):
+    raw = (queries @ keys.mT / math.sqrt(keys.shape[-1])).exp() * mask
+    return raw / raw.sum(-1, keepdim=True) @ values
+
+
+@to("1.3")
+def values_first(queries, keys, values, mask):
+    scores = keys @ queries.transpose(-2, -1) / math.sqrt(queries.size(-1))
+    weights = functional.softmax(scores.masked_fill(~mask.T, float("-inf")), dim=-2)
+    return (values.transpose(-2, -1) @ weights).transpose(-2, -1)
+
+
+def scored(queries, keys, mask):
+    return (queries @ keys.mT / queries.shape[-1] ** 0.5).masked_fill(~mask, -math.inf)
+
+
+@to("1.3", wrong="the softmax goes along the keys")
+def over_the_queries(queries, keys, values, mask):
+    scores = (queries @ keys.mT / queries.shape[-1] ** 0.5).masked_fill(~mask, -1e9)
+    return scores.softmax(-2) @ values
+
+
+@to("1.3", wrong="not divided by √k")
+def without_scale(queries, keys, values, mask):
+    return scored(queries * queries.shape[-1] ** 0.5, keys, mask).softmax(-1) @ values
+
+
+@to("1.3", wrong="divided by k, not by its root")
+def scaled_twice(queries, keys, values, mask):
+    return scored(queries / queries.shape[-1] ** 0.5, keys, mask).softmax(-1) @ values
+
+
+@to("1.3", wrong="divided by √n")
+def scaled_by_keys(queries, keys, values, mask):
+    scores = queries @ keys.mT / keys.shape[-2] ** 0.5
+    return scores.masked_fill(~mask, -math.inf).softmax(-1) @ values
+
+
+@to("1.3", wrong="the mask has no effect")
+def without_mask(queries, keys, values, mask):
+    return scored(queries, keys, torch.ones_like(mask)).softmax(-1) @ values
+
+
+@to("1.3", wrong="nothing is left to read")
+def mask_turned(queries, keys, values, mask):
+    return scored(queries, keys, ~mask).softmax(-1) @ values
+
+
+@to("1.3", wrong="all keys weigh the same where all may be read")
+def mask_turned_and_finite(queries, keys, values, mask):
+    scores = (queries @ keys.mT / queries.shape[-1] ** 0.5).masked_fill(mask, -1e9)
+    return scores.softmax(-1) @ values
+
+
+@to("1.3", wrong="before the softmax, not after")
+def masked_after(queries, keys, values, mask):
+    weights = (queries @ keys.mT / queries.shape[-1] ** 0.5).softmax(-1)
+    return (weights * mask) @ values
+
+
+@to("1.3", wrong="to forbidden keys")
+def masked_softly(queries, keys, values, mask):
+    scores = queries @ keys.mT / queries.shape[-1] ** 0.5
+    return scores.masked_fill(~mask, 0.0).softmax(-1) @ values
+
+
+@to("1.3", wrong="mix the values")
+def only_weights(queries, keys, values, mask):
+    return scored(queries, keys, mask).softmax(-1)
+
+
+@to("1.3", wrong="not 1")
+def not_normalised(queries, keys, values, mask):
+    return (scored(queries, keys, mask).exp()) @ values
+
+
+@to("1.3", wrong="count dimensions from the end")
+def softmax_over_a_fixed_axis(queries, keys, values, mask):
+    return scored(queries, keys, mask).softmax(1) @ values
+
+
+@to("1.3", wrong="with a batch and heads in front")
+def turned_all_around(queries, keys, values, mask):
+    scores = queries @ keys.T / math.sqrt(queries.shape[-1])
+    return scores.masked_fill(~mask, -math.inf).softmax(-1) @ values
+
+
+@to("1.3", wrong="changes its `mask`")
+def in_place(queries, keys, values, mask):
+    mask.logical_not_()
+    return scored(queries, keys, ~mask).softmax(-1) @ values
+
+
+@to("1.3", wrong="no gradient")
+def detached(queries, keys, values, mask):
+    return scored(queries.detach(), keys, mask).softmax(-1) @ values
+
+
+@to("1.3", wrong="one tensor, not a tuple")
+def two_things(queries, keys, values, mask):
+    weights = scored(queries, keys, mask).softmax(-1)
+    return weights @ values, weights
+
+
+@to("1.4")
+def by_hand():
+    ask = torch.zeros(4, 2)
+    offer = torch.zeros(4, 2)
+    ask[3, 0] = ask[2, 1] = offer[0, 0] = offer[1, 1] = 4.0
+    return ask, offer
+
+
+@to("1.4")
+def scaled_up():
+    w_q, w_k = 2 * W_Q, 2 * W_K
+    w_q[2] = torch.tensor([0.0, 8.0])
+    w_k[1] = torch.tensor([0.0, 4.0])
+    w_k[2] = 0
+    return [w_q, w_k]
+
+
+@to("1.4")
+def numpy_like():
+    w_q = W_Q.detach().clone().requires_grad_()
+    with torch.no_grad():
+        w_q[2] = torch.tensor([0.0, 3.0])
+        w_q[0] = w_q[1] = 0
+    return w_q, torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
+
+
+@to("1.4", wrong='"saw" gives "Anna" the most')
+def unchanged():
+    return W_Q, W_K
+
+
+@to("1.4", wrong='the key of "dog" is zero')
+def asks_for_nothing_that_is_offered():
+    w_q = W_Q.clone()
+    w_q[2] = torch.tensor([0.0, 3.0])
+    return w_q, W_K
+
+
+@to("1.4", wrong="a longer query or key")
+def too_short():
+    w_q, w_k = W_Q.clone(), W_K.clone()
+    w_q[2], w_k[1], w_k[2] = torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0]), 0
+    return w_q, w_k
+
+
+@to("1.4", wrong='but "her" gives Anna')
+def her_is_lost():
+    w_q, w_k = torch.zeros(4, 2), torch.zeros(4, 2)
+    w_q[2, 0] = w_k[1, 0] = 4.0
+    return w_q, w_k
+
+
+@to("1.4", wrong="changes `W_Q` itself")
+def in_the_book():
+    W_Q[2] = torch.tensor([0.0, 3.0])
+    return W_Q, W_K
+
+
+@to("1.4", wrong="two matrices")
+def one_matrix():
+    return W_Q.clone()
+
+
+@to("1.4", wrong="not (4, 2)")
+def turned_matrices():
+    return W_Q.T, W_K.T
+
+
+@to("1.4", wrong="not finite")
+def endless():
+    w_q, w_k = by_hand()
+    return w_q, w_k * math.inf
+
+
+@to("1.4", wrong="returns nothing")
+def only_printed():
+    print(len(by_hand()))
