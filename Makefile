@@ -16,7 +16,7 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake \
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake mutants \
 	repository other-python lint colab colab-image colab-issue clean
 
 help: ## list the targets
@@ -75,6 +75,9 @@ bench-widgets: book ## how quick the live model is in the built page, on a machi
 
 shake: $(READY) ## count how often live results come out (or ONLY="NAME NAME"); goes on after a stop
 	$(BIN)python experiments/shake.py $(ONLY)
+
+mutants: $(READY) ## try the exercises' checks on slips in their solutions (or ONLY="1.3 5.4")
+	PYTHONPATH=tests $(BIN)python experiments/mutants.py $(ONLY)
 
 results: $(READY) ## make what is missing in recorded experiments (or ONLY="NAME NAME"; AGAIN=2: compare)
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt

@@ -4,6 +4,7 @@
 ```{runs-machine}```        what this book was built on
 ```{runs-live}```           how often what chapters train anew came out as they say
 ```{runs-combinations}```   the same for each number of threads and each instruction set
+```{runs-checks}```         what the checks of the exercises accept and refuse
 """
 
 import math
@@ -15,6 +16,7 @@ from execution import runs, stopped
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
+from feedback.intervals import wilson
 from feedback.machine import describe_machine
 
 HAS_RUNS = "feedback_has_runs"
@@ -136,7 +138,45 @@ def combinations(app, page: str) -> list[nodes.Node]:
     return [table(["live result", *head], rows, numbers=range(1, len(head) + 1))]
 
 
+def checks(app, page: str) -> list[nodes.Node]:
+    """One row for each exercise with a check, and one for all of them together."""
+    from feedback.results import load_result
+
+    tried = load_result("checks")["checks"]
+    rows = [
+        [
+            one["exercise"],
+            str(one["mutants"]),
+            str(one["mutants"] - len(one["accepted"])),
+            str(one["equivalent"]),
+            f"{one['right'] - len(one['refused'])} of {one['right']}",
+        ]
+        for one in tried
+    ]
+    head = ["exercise", "wrong answers", "refused", "changes of nothing", "right answers accepted"]
+    return [table(head, rows, numbers=[1, 2, 3, 4]), together(tried)]
+
+
+def together(tried: list[dict]) -> nodes.paragraph:
+    """What all checks do, with the intervals of both shares."""
+    wrong = sum(one["mutants"] for one in tried)
+    caught = wrong - sum(len(one["accepted"]) for one in tried)
+    right = sum(one["right"] for one in tried)
+    refused = sum(len(one["refused"]) for one in tried)
+    return nodes.paragraph(
+        text=f"Together {caught:,} of {wrong:,} wrong answers are refused "
+        f"({share(caught, wrong)}), and {refused} of {right} right ones ({share(refused, right)})."
+    )
+
+
+def share(held: int, done: int) -> str:
+    """A share with Wilson's 95 % interval."""
+    low, high = wilson(held, done)
+    return f"{held / done:.1%}; 95 % interval {low:.1%} to {high:.1%}"
+
+
 TABLES = {
+    "runs-checks": checks,
     "runs-of-chapters": chapters,
     "runs-machine": built_on,
     "runs-live": live_results,

@@ -9,6 +9,7 @@ import torch
 from answers import ANSWERS, solutions
 
 from feedback.notebook.checks import Mistake, check
+from feedback.notebook.checks.catching import expect_catches
 from feedback.notebook.checks.verdict import EXERCISES, verdict
 
 for file in sorted((Path(__file__).resolve().parents[1] / "answers").glob("chapter_*.py")):
@@ -108,3 +109,40 @@ def test_random_numbers_go_on_as_if_nothing_had_been_drawn():
     before = torch.get_rng_state()
     check("1.1", draws)
     assert torch.equal(before, torch.get_rng_state())
+
+
+# Answers that are tests
+
+
+def right(x):
+    return x.softmax(-1)
+
+
+FAULTY = {
+    "what are the sums of its rows?": torch.exp,
+    "what are the sums of its columns?": lambda x: x.softmax(-2),
+}
+
+
+def test_a_test_that_catches_every_fault_is_right_in_either_form():
+    def asserts(softmax):
+        assert torch.allclose(softmax(torch.rand(2, 3)).sum(-1), torch.ones(2))
+
+    expect_catches(asserts, right, FAULTY)
+    x = torch.rand(2, 3)
+    expect_catches(lambda softmax: bool(softmax(x).sum(-1).allclose(torch.ones(2))), right, FAULTY)
+
+
+def test_a_test_hears_how_many_it_caught_and_a_hint_at_one_that_it_did_not():
+    def weak(softmax):
+        assert softmax(torch.rand(2, 3)).max() <= 1
+
+    sentence = "1 of 2 faults are caught; as to the next, what are the sums of its columns?"
+    with pytest.raises(Mistake, match=re.escape(sentence)):
+        expect_catches(weak, right, FAULTY)
+
+
+@pytest.mark.parametrize("how", [lambda x: False, lambda x: 1 / 0])
+def test_a_test_that_stops_everything_is_told_so(how):
+    with pytest.raises(Mistake, match=r"stops the right one as well \((it returns False|ZeroDiv)"):
+        expect_catches(how, right, FAULTY)

@@ -40,23 +40,29 @@ class Exercise:
 
     Attributes:
         check: raises `Mistake` where the answer is wrong.
-        in_place: the answer changes what it is given and returns nothing.
+        in_place: the answer changes what it is given.
+        returns: the answer returns something.
     """
 
     check: Check
     in_place: bool = False
+    returns: bool = True
 
 
 EXERCISES: dict[str, Exercise] = {}
 
 
-def exercise(number: str, in_place: bool = False) -> Callable[[Check], Check]:
-    """Register the function below as the check of an exercise, by its number, such as "1.3"."""
+def exercise(number: str, **how: bool) -> Callable[[Check], Check]:
+    """Register the function below as the check of an exercise, by its number, such as "1.3".
+
+    Args:
+        how: `in_place` and `returns`, as `Exercise` has them.
+    """
 
     def register(check: Check) -> Check:
         if number in EXERCISES:
             raise ValueError(f"exercise {number} has a check already")
-        EXERCISES[number] = Exercise(check, in_place)
+        EXERCISES[number] = Exercise(check, **how)
         return check
 
     return register
@@ -95,7 +101,7 @@ def verdict(number: str, answer: Answer) -> str:
     expect(callable(answer), f"hand in the function itself; {answer!r:.40} is what it returns")
     if not begun(answer):
         return f"Exercise {number} is not begun. Fill in `{answer.__name__}`, then run this again."
-    guarded = guard(answer, asked.in_place) if isinstance(answer, FunctionType) else answer
+    guarded = guard(answer, asked) if isinstance(answer, FunctionType) else answer
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             asked.check(guarded)
@@ -128,7 +134,7 @@ def is_empty(function: object) -> bool:
     return operations(inspect.unwrap(function)) == operations(nothing)
 
 
-def guard(answer: FunctionType, in_place: bool) -> Answer:
+def guard(answer: FunctionType, asked: Exercise) -> Answer:
     """The answer, that raises `Mistake` where it returns nothing or changes what it is given."""
     name = answer.__name__
     takes = inspect.signature(answer)
@@ -146,11 +152,11 @@ def guard(answer: FunctionType, in_place: bool) -> Answer:
             if other in outside and not same(copied(value), outside[other]):
                 value.data = outside[other]
                 raise Mistake(f"`{name}` changes `{other}` itself (it is mended): change a copy")
-        if in_place:
-            return found
         for argument, value in given.items():
-            expect(same(copied(value), before[argument]), f"`{name}` changes its `{argument}`")
-        expect(found is not None, f"`{name}` returns nothing; printing a result does not return it")
+            kept = asked.in_place or same(copied(value), before[argument])
+            expect(kept, f"`{name}` changes its `{argument}`")
+        nothing = f"`{name}` returns nothing; printing a result does not return it"
+        expect(found is not None or not asked.returns, nothing)
         return found
 
     return guarded
