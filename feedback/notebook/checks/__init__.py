@@ -6,6 +6,7 @@ prints that the answer is correct, or raises `Mistake`, of which a notebook show
 
 verdict.py     what every check has for nothing: answers that are not begun, that fail, that
                return nothing, or that change what they are given
+comparing.py   whether two tensors hold the same numbers
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
