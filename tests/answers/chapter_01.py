@@ -228,6 +228,29 @@ def scaled_by_width(queries, keys, values, mask):
     return scores.masked_fill(~mask, -math.inf).softmax(-1) @ values
 
 
+@to("1.3", wrong="before the softmax, not the weights after it")
+def scaled_after(queries, keys, values, mask):
+    scores = (queries @ keys.mT).masked_fill(~mask, -math.inf)
+    return scores.softmax(-1) / queries.shape[-1] ** 0.5 @ values
+
+
+@to("1.3", wrong="goes through a softmax again")
+def softmax_twice(queries, keys, values, mask):
+    return scored(queries, keys, mask).softmax(-1).softmax(-1) @ values
+
+
+@to("1.3", wrong="each query reads one key alone")
+def the_best_key(queries, keys, values, mask):
+    best = scored(queries, keys, mask).argmax(-1)
+    return functional.one_hot(best, keys.shape[-2]).to(values.dtype) @ values
+
+
+@to("1.3", wrong="put it into the scores, before the softmax")
+def infinity_after_the_softmax(queries, keys, values, mask):
+    weights = scored(queries, keys, torch.ones_like(mask)).softmax(-1)
+    return weights.masked_fill(~mask, -math.inf) @ values
+
+
 @to("1.3", wrong="multiplied by √k")
 def multiplied(queries, keys, values, mask):
     scores = queries @ keys.mT * queries.shape[-1] ** 0.5

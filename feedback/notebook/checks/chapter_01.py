@@ -138,9 +138,15 @@ def check_weights(attention: Callable, q: Tensor, k: Tensor, every: Tensor) -> N
         along_keys or not across,
         f"{said}: the softmax goes along the keys, the last dimension of the scores",
     )
+    late = near(total * math.sqrt(q.shape[-1]), torch.ones(3))
+    expect(
+        not late, f"{said}: divide the scores by √k before the softmax, not the weights after it"
+    )
     expect(along_keys, f"{said}: divide each exponential by the sum of its row, as softmax does")
     blind = near(weights, torch.full((3, 5), 0.2))
     expect(not blind, f"all keys weigh the same where all may be read: {ALLOWS}")
+    hard = ((weights == 0) | (weights == 1)).all()
+    expect(not hard, "each query reads one key alone: softmax gives every key a share")
     future = weights[~causal_mask(3, 5)]
     expect(future.any(), "a causal mask of your own is at work: use the mask that is handed in")
 
@@ -161,6 +167,9 @@ def check_scale(found: Tensor, q: Tensor, k: Tensor, v: Tensor, every: Tensor) -
     expect(not divided_by(1), "the scores are not divided by √k")
     expect(not divided_by(features), "the scores are divided by k, not by its root")
     expect(not divided_by(1 / math.sqrt(features)), "multiplied by √k, not divided")
+    weights = read_in_loops(q, k, torch.eye(5), every)
+    twice = near(found, weights.softmax(-1) @ v)
+    expect(not twice, "what the softmax gives goes through a softmax again: once is enough")
     expect(
         divided_by(math.sqrt(features)),
         "the loops read something else, even where all may be read: "
@@ -171,6 +180,9 @@ def check_scale(found: Tensor, q: Tensor, k: Tensor, v: Tensor, every: Tensor) -
 def check_masked(attention: Callable, q: Tensor, k: Tensor, v: Tensor, some: Tensor) -> None:
     """Where not everything may be read."""
     weights = weights_of(attention, q, k, some)
+    late = "−∞ stands among the weights: put it into the scores, before the softmax"
+    total = attention(q, k, torch.ones_like(v), some)
+    expect(not total.isneginf().any(), late)
     expect(weights.isfinite().all(), "with a mask some results are not finite numbers")
     no_effect = near(weights, weights_of(attention, q, k, torch.ones_like(some)))
     expect(not no_effect, "the mask has no effect")
