@@ -452,3 +452,82 @@ def endless():
 @to("1.4", wrong="returns nothing")
 def only_printed():
     print(len(by_hand()))
+
+
+def a_case():
+    own = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(4, n, generator=own, dtype=torch.double) for n in (3, 3, 2))
+    return q, k, v, torch.ones(4, 4).tril().bool()
+
+
+@to("1.7")
+def compares_with_torch(attention):
+    q, k, v, mask = a_case()
+    wanted = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    keys = k.clone()
+    found = attention(q, k, v, mask)
+    return bool(torch.allclose(found, wanted) and k.equal(keys))
+
+
+@to("1.7")
+def knows_two_cases(attention):
+    k, v = torch.tensor([[2.0] * 4, [0.0] * 4]), torch.tensor([[1.0], [3.0]])
+    q, mask = torch.tensor([[0.5] * 4, [1.0] * 4]), torch.tensor([[True, False], [True, True]])
+    before = k.clone()
+    first, second = attention(q, k, v, mask)
+    weights = torch.tensor([4.0, 0.0]).softmax(0)
+    assert abs(first - 1) < 1e-5
+    assert abs(second - weights @ v) < 1e-5
+    assert k.equal(before)
+
+
+@to("1.7")
+def by_the_readers_own(attention):
+    q, k, v, mask = a_case()
+    copies = [x.clone() for x in (q, k, v, mask)]
+    numpy.testing.assert_allclose(attention(q, k, v, mask), with_einsum(*copies), rtol=1e-6)
+    assert all(map(torch.equal, copies, (q, k, v, mask)))
+
+
+@to("1.7", wrong="0 of 9 faults are caught")
+def only_the_shape(attention):
+    q, k, v, mask = a_case()
+    assert attention(q, k, v, mask).shape == (4, 2)
+
+
+@to("1.7", wrong="as to the next, what happens to the scores")
+def only_the_sums(attention):
+    q, k, v, mask = a_case()
+    total = attention(q, k, torch.ones_like(v), mask)
+    assert torch.allclose(total, torch.ones_like(total))
+
+
+@to("1.7", wrong="as to the next, does anything change when the mask")
+def never_forbids(attention):
+    q, k, v, mask = a_case()
+    every = torch.ones_like(mask)
+    assert torch.allclose(attention(q, k, v, every), with_einsum(q, k, v, every))
+
+
+@to("1.7", wrong="as to the next, is what goes in still the same")
+def never_looks_back(attention):
+    q, k, v, mask = a_case()
+    wanted = with_einsum(q, k, v, mask)
+    assert torch.allclose(attention(q, k, v, mask), wanted)
+
+
+@to("1.7", wrong="stops the right one as well (it returns False)")
+def backwards(attention):
+    return not compares_with_torch(attention)
+
+
+@to("1.7", wrong="stops the right one as well (AssertionError")
+def expects_no_scale(attention):
+    q, k, v, mask = a_case()
+    assert torch.allclose(attention(q, k, v, mask), without_scale(q, k, v, mask))
+
+
+@to("1.7", wrong="stops the right one as well (RuntimeError")
+def of_other_shapes(attention):
+    q, k, v, mask = a_case()
+    attention(q, k.T, v, mask)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from feedback.attention import causal_mask
+from feedback.notebook.checks.catching import expect_catches
 from feedback.notebook.checks.comparing import near
 from feedback.notebook.checks.verdict import exercise, expect, when
 from feedback.notebook.example import EMBEDDINGS, WORDS
@@ -252,3 +253,56 @@ def who_reads_whom(w_q: Tensor, w_k: Tensor) -> Tensor:
     """The weights of the four words without a mask, (T, T)."""
     q, k = EMBEDDINGS @ w_q, EMBEDDINGS @ w_k  # (T, k)
     return (q @ k.T / math.sqrt(2)).softmax(-1)
+
+
+@exercise("1.7", is_test=True)
+def check_test_of_attention(test_attention: Callable) -> None:
+    expect_catches(test_attention, attention_with(), FAULTY)
+
+
+def attention_with(
+    divisor: Callable[[int], float] = math.sqrt,
+    axis: int = -1,
+    forbid: Callable[[Tensor, Tensor], Tensor] = lambda scores, mask: scores.where(mask, -math.inf),
+    after: Callable[[Tensor, Tensor], Tensor] = lambda weights, mask: weights,
+    read: Callable[[Tensor, Tensor], Tensor] = torch.matmul,
+) -> Callable:
+    """Attention, with what is given in place of one of its parts."""
+
+    def attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        scores = queries @ keys.transpose(-1, -2) / divisor(keys.shape[-1])  # (..., T, n)
+        return read(after(forbid(scores, mask).softmax(axis), mask), values)
+
+    return attention
+
+
+def changing(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Attention that leaves other keys behind than it was given."""
+    found = attention_with()(queries, keys, values, mask)
+    keys.div_(2)
+    return found
+
+
+FAULTY = {
+    "what happens to the scores when queries and keys become longer?": attention_with(lambda k: 1),
+    "is it the width that the scores are divided by, or its root?": attention_with(lambda k: k),
+    "what do the weights of one query sum to?": attention_with(
+        axis=-2, forbid=lambda scores, mask: scores.masked_fill(~mask, -1e9)
+    ),
+    "does anything change when the mask forbids a key?": attention_with(
+        forbid=lambda scores, mask: scores
+    ),
+    "which keys does a query read, those with True or the others?": attention_with(
+        forbid=lambda scores, mask: scores.where(~mask, -1e9)
+    ),
+    "do the weights still sum to 1 when the mask forbids some keys?": attention_with(
+        forbid=lambda scores, mask: scores, after=lambda weights, mask: weights * mask
+    ),
+    "a key that is forbidden must count for nothing, however small its score is": attention_with(
+        forbid=lambda scores, mask: scores * mask
+    ),
+    "are the values that belong to the keys read, each with its own weight?": attention_with(
+        read=lambda weights, values: weights @ values.flip(-2)
+    ),
+    "is what goes in still the same when it comes out?": changing,
+}
