@@ -585,3 +585,101 @@ def for_five_tokens(probabilities, p):
 @to("2.2", wrong="returns nothing")
 def nucleus_printed(probabilities, p):
     print(numpy_like(probabilities, p))
+
+
+def moved(model, tokens, other):
+    return (model(other) - model(tokens)).abs().amax(-1) > 1e-9
+
+
+def differing(tokens, *place):
+    other = tokens.clone()
+    other[place] = (other[place] + 1) % 11
+    return other
+
+
+@to("2.5")
+def one_thing_after_another(model):
+    tokens = torch.randint(11, (3, 6), generator=torch.Generator().manual_seed(0))
+    tokens[:, 0], tokens[:, 1] = 3, 4
+    assert not moved(model, tokens, tokens).any()
+    first = moved(model, tokens, differing(tokens, 1, 0))
+    assert first.tolist() == [[False] * 6, [True] * 6, [False] * 6]
+    last = moved(model, tokens, differing(tokens, 1, 5))
+    assert last.sum() == 1 and last[1, 5]
+    swapped = tokens[:, [1, 0, 2, 3, 4, 5]]
+    assert moved(model, tokens, swapped)[:, 2:].all()
+
+
+@to("2.5")
+def with_prefixes(model):
+    tokens = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [8, 7, 6, 5, 4, 3, 2, 1]])
+    whole = model(tokens)
+    for t in range(8):
+        for b in range(2):
+            assert torch.allclose(model(tokens[b : b + 1, : t + 1])[0, -1], whole[b, t])
+    assert not torch.allclose(model(tokens[:1, [0, 2, 1, 3]])[0, -1], whole[0, 3])
+    assert not torch.allclose(model(differing(tokens, 0, 0))[0, -1], whole[0, -1])
+    assert not torch.allclose(model(differing(tokens, 0, 7))[0, -1], whole[0, -1])
+
+
+@to("2.5")
+def by_what_it_returns(model):
+    tokens = torch.tensor([[0, 1, 2, 3, 4]] * 2)
+    answers = [moved(model, tokens, differing(tokens, 0, j))[0].tolist() for j in range(5)]
+    wanted = [[t >= j for t in range(5)] for j in range(5)]
+    alone = torch.allclose(model(tokens[:1]), model(tokens)[:1])
+    rows = not moved(model, tokens, differing(tokens, 0, 2))[1].any()
+    order = moved(model, tokens, tokens[:, [1, 0, 2, 3, 4]])[0, -1]
+    return bool(answers == wanted and alone and rows and order)
+
+
+@to("2.5", wrong="0 of 7 faults are caught")
+def only_shapes(model):
+    assert model(torch.zeros(2, 5, dtype=torch.long)).shape == (2, 5, 11)
+
+
+@to("2.5", wrong="as to the next, does the answer for one row")
+def a_single_row(model):
+    tokens = torch.arange(6)[None]
+    for j in range(6):
+        change = moved(model, tokens, differing(tokens, 0, j))[0]
+        assert change.tolist() == [t >= j for t in range(6)]
+    assert moved(model, tokens, tokens[:, [1, 0, 2, 3, 4, 5]])[0, -1]
+
+
+@to("2.5", wrong="as to the next, does an answer depend on a token that comes later?")
+def never_looks_at_earlier_answers(model):
+    tokens = torch.arange(12).reshape(2, 6) % 11
+    assert not moved(model, tokens, tokens).any()
+    for j in range(6):
+        change = moved(model, tokens, differing(tokens, 0, j))
+        assert change[0, j:].all() and not change[1].any()
+    assert moved(model, tokens, tokens[:, [1, 0, 2, 3, 4, 5]])[0, -1]
+
+
+@to("2.5", wrong="as to the next, does it matter in which order")
+def never_swaps(model):
+    tokens = torch.arange(12).reshape(2, 6) % 11
+    for j in range(6):
+        change = moved(model, tokens, differing(tokens, 0, j))
+        assert change[0].tolist() == [t >= j for t in range(6)] and not change[1].any()
+
+
+@to("2.5", wrong="as to the next, does the answer at a token depend on that token itself?")
+def only_the_future(model):
+    tokens = torch.arange(12).reshape(2, 6) % 11
+    for j in range(6):
+        change = moved(model, tokens, differing(tokens, 0, j))
+        assert not change[0, :j].any() and not change[1].any()
+    assert moved(model, tokens, tokens[:, [1, 0, 2, 3, 4, 5]])[0, -1]
+
+
+@to("2.5", wrong="stops the right one as well (AssertionError")
+def expects_the_future(model):
+    tokens = torch.arange(6)[None]
+    assert moved(model, tokens, differing(tokens, 0, 5)).all()
+
+
+@to("2.5", wrong="stops the right one as well (ValueError")
+def tokens_that_are_none(model):
+    model(torch.full((1, 4), 11))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Real
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from feedback.attention import Attention
 from feedback.config import Config, plain
 from feedback.language_model import LanguageModel
+from feedback.notebook.checks.catching import expect_catches
 from feedback.notebook.checks.comparing import near
 from feedback.notebook.checks.verdict import exercise, expect, when
 
@@ -425,3 +427,50 @@ def check_choice(chosen: list[int], kept: list[int], row: list[float], p: float)
         len(chosen) <= len(kept), f"{keeps}, and {kept} would do: stop where the sum reaches {p}"
     )
     expect(False, f"{keeps}, not {kept}")
+
+
+@exercise("2.5", is_test=True)
+def check_test_of_a_model(test_model: Callable) -> None:
+    """Does the test tell a model from seven that lack one thing which every such model has?"""
+    with torch.no_grad():
+        expect_catches(test_model, *models())
+
+
+def models() -> tuple[Callable, dict[str, Callable]]:
+    """A model of 11 tokens that has no fault, and others that have one, under hints at it."""
+    torch.manual_seed(5)
+    config = Config("parallel", n_tokens=11, d_model=16, heads=2, n_layers=2, d_ff=32)
+    whole = LanguageModel(config).double().eval()
+    for parameter in whole.parameters():
+        nn.init.normal_(parameter, std=0.5)  # so that every token counts
+    short = LanguageModel(replace(config, memory_size=1)).double().eval()
+    short.load_state_dict(whole.state_dict())
+    called = iter(range(1, 10**9))
+
+    def of_rows(tokens: Tensor) -> Tensor:
+        logits = whole(tokens)
+        return logits + 0.1 * logits.mean(0)
+
+    def of_later_tokens(tokens: Tensor) -> Tensor:
+        return whole(tokens) + 0.1 * whole(tokens.flip(1)).flip(1)
+
+    def of_sets(tokens: Tensor) -> Tensor:
+        """The mean of all embeddings so far, in any order."""
+        x = whole.embedding(tokens).cumsum(1)
+        places = torch.arange(1, tokens.shape[1] + 1)[:, None]
+        return whole.head(x / places)
+
+    def late(tokens: Tensor) -> Tensor:
+        return whole(torch.cat([tokens[:, :1], tokens[:, :-1]], dim=1))
+
+    return whole, {
+        "does the answer for one row depend on the others in the batch?": of_rows,
+        "does an answer depend on a token that comes later?": of_later_tokens,
+        "does it matter in which order the tokens came?": of_sets,
+        "does the answer at a token depend on that token itself?": late,
+        "does the first token count at the last one?": short,
+        "is the answer the same when it is asked again?": lambda x: whole(x) + next(called),
+        "does any token count but the last one?": lambda x: (
+            whole(x.T[:, :, None].flatten(0, 1)).reshape(*x.T.shape, -1).transpose(0, 1)
+        ),
+    }
