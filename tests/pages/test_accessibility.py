@@ -75,8 +75,8 @@ def broken_rules_of_colors(page) -> list:
 
 
 @pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_axe_finds_nothing(open_page, name):
-    with open_page(name, formulas=True, viewport=PHONE, reduced_motion="reduce") as visit:
+def test_axe_finds_nothing(turn_to, name):
+    with turn_to(name, formulas=True, viewport=PHONE, reduced_motion="reduce") as visit:
         page = visit.page
         page.evaluate(AXE)
         page.evaluate(ONE_WORD_OF_EACH_COLOR)
