@@ -9,10 +9,10 @@ verdict.py     what every check has for nothing: answers that are not begun, tha
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
-from feedback.notebook.checks import chapter_01, chapter_03
+from feedback.notebook.checks import chapter_01, chapter_03, chapter_04
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "chapter_01", "chapter_03", "check"]
+__all__ = ["Mistake", "chapter_01", "chapter_03", "chapter_04", "check"]
 
 
 def check(number: str, answer: Answer) -> None:
