@@ -636,6 +636,11 @@ def disturbs(model, x, t, j):
     return not torch.equal(before, model(x)[:, t])
 
 
+@to("4.2", wrong="changes its `model`")
+def in_double_precision(model, x, t, j):
+    return by_jacobian(model.double(), x.double(), t, j)
+
+
 @to("4.2", wrong="return True or False")
 def how_much(model, x, t, j):
     return gradient(model, x, t, j, lambda y, t: weighted(y[0, t]))[j].abs().sum()
