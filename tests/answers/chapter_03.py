@@ -96,6 +96,14 @@ def overlapping(tokens, compose):
     return tokens
 
 
+@to("3.1", wrong="does the loop end?")
+def never_longer(tokens, compose):
+    reach = 1
+    while reach < tokens.shape[1]:
+        tokens = torch.cat([tokens[:, :reach], compose(tokens[:, :-reach], tokens[:, reach:])], 1)
+    return tokens
+
+
 @to("3.1", wrong="a token of its future")
 def around_the_corner(tokens, compose):
     for level in range((tokens.shape[1] - 1).bit_length()):

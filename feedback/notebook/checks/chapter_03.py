@@ -47,6 +47,10 @@ class Lists:
         known = all(x in self.lists and y in self.lists for x, y in pairs)
         expect(known, "compose is handed a number that is neither a token nor a product of tokens")
         self.rounds += 1
+        endless = f"compose has been called {self.rounds} times: does the loop end?"
+        longest = max((len(self.lists[x]) + len(self.lists[y]) for x, y in pairs), default=0)
+        enough = self.rounds <= 500 and longest <= 1000  # no right answer comes near
+        expect(enough, endless + " The reach has to double")
         joined = [self.number(self.lists[x] + self.lists[y]) for x, y in pairs]
         return torch.tensor(joined, dtype=torch.long).reshape(a.shape)
 
