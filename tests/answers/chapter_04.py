@@ -589,6 +589,12 @@ def all_features_raised(model, x, t, j):
     return not torch.equal(model(x)[:, t], model(other)[:, t])
 
 
+@to("4.2", wrong="if only a little")
+def more_than_one(model, x, t, j):
+    found = gradient(model, x, t, j, lambda y, t: weighted(y[0, t]))
+    return bool(found[j].abs().sum() > 1)
+
+
 @to("4.2", wrong="this model makes output 0 of nothing")
 def looks_at_the_order_only(model, x, t, j):
     return j <= t

@@ -295,6 +295,7 @@ PROBES = [  # a probe, t and j; whether output t depends on input j, and what to
         True,
         "it falls where the input rises: a gradient below 0",
     ),
+    (Probe([0.001] * 5, ALL), 3, 3, True, "it depends on it, if only a little: compare with 0"),
     (Probe(DIFFERENCE, ALL), 3, 3, True, "two features of the input matter, with opposite signs"),
     (Probe(ALL, (1, 1, -2, 0, 0)), 3, 3, True, SUM),
     (Probe(ALL, None), 3, 3, True, SQUARES),
