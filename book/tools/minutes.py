@@ -28,6 +28,7 @@ HEADING = re.compile(
 )
 LOOKED_AT = re.compile(r"^(?:plt\.show\(|[A-Z]\w+\(|[a-z]\w*$)", re.MULTILINE)
 NOT_READ = re.compile(r"\$\$.*?\$\$|<!--.*?-->|<details>.*?</details>|\*\*Exercise .*", re.DOTALL)
+ASKED = re.compile(r"\bdef check_|\bchecks\.check\(")  # the cell of an exercise
 STATED = re.compile(r"\*About \d+ minutes, \d+ of them for exercises\.")
 
 
@@ -42,7 +43,7 @@ def parts(notebook: dict, waiting: float = 0) -> dict[str, float]:
             found["exercises"] += sum(map(int, HEADING.findall(source)))
             text = NOT_READ.sub(" ", source)
             found["reading"] += len(re.findall(r"[^\s|#*$-]+", text)) / WORDS + len(formulas) / 2
-        elif "remove-cell" not in tags and "def check_" not in source:
+        elif "remove-cell" not in tags and not ASKED.search(source):
             if "hide-cell" not in tags:
                 found["looking"] += bool(LOOKED_AT.search(source))
             if not tags & FOLDED:
