@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from answers import to
+from feedback import Config, FeedbackTransformer
 
 
 @to("4.3")
@@ -666,3 +667,110 @@ def only_printed(model, x, t, j):
 def without_asking_for_it(model, x, t, j):
     x = x.clone()
     return bool(x.grad[0, j].any())
+
+
+def a_model(*, fresh=False):
+    torch.manual_seed(2)
+    model = FeedbackTransformer(Config("feedback", d_model=8, heads=2, n_layers=3, d_ff=16))
+    if not fresh:
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+    return model.double(), torch.randn(1, 3, 8).double()
+
+
+def run(one_step, model, x):
+    """Outputs and memory vectors, a step after another, and what became of the list."""
+    memory, outputs, lists = [], [], []
+    for x_t in x.split(1, dim=1):
+        given = list(memory)
+        y, m = one_step(model, x_t, given)
+        lists.append(len(given) == len(memory))
+        outputs.append(y)
+        memory.append(m)
+    return torch.cat(outputs, 1), torch.cat(memory, 1), all(lists)
+
+
+@to("4.5")
+def all_at_once(one_step):
+    model, x = a_model()
+    trace = model.trace(x)
+    y, m, kept = run(one_step, model, x)
+    return bool(torch.allclose(y, trace.outputs[-1]) and torch.allclose(m, trace.memory) and kept)
+
+
+@to("4.5")
+def against_ones_own(one_step):
+    model, x = a_model()
+    memory = []
+    for x_t in x.split(1, dim=1):
+        past = torch.cat(memory, 1) if memory else x_t[:, :0]
+        outputs = [x_t]
+        for layer, project in zip(model.layers, model.keys_values, strict=True):
+            outputs.append(layer(outputs[-1], *project(past))[0])
+        given = [*memory]
+        y, m = one_step(model, x_t, given)
+        memory.append(sum(w * x for w, x in zip(model.mixture.weights(x), outputs, strict=True)))
+        assert len(given) == len(memory) - 1
+        torch.testing.assert_close(y, outputs[-1])
+        torch.testing.assert_close(m, memory[-1])
+
+
+@to("4.5")
+def with_the_models_own_output(one_step):
+    model, x = a_model()
+    y, m, kept = run(one_step, model, x)
+    assert torch.allclose(model.norm(y), model(x)) and kept
+    assert not torch.allclose(y, model(x))
+    assert torch.allclose(m, model.trace(x).memory)
+
+
+@to("4.5", wrong="0 of 9 faults are caught")
+def only_two_tensors(one_step):
+    model, x = a_model()
+    assert len(one_step(model, x[:, :1], [])) == 2
+
+
+@to("4.5", wrong="as to the next, new weights of the mixture are all equal")
+def with_a_new_model(one_step):
+    model, x = a_model(fresh=True)
+    y, m, kept = run(one_step, model, x)
+    trace = model.trace(x)
+    assert torch.allclose(y, trace.outputs[-1]) and torch.allclose(m, trace.memory) and kept
+
+
+@to("4.5", wrong="as to the next, which token may a step not read")
+def only_the_memory_of_the_first_step(one_step):
+    model, x = a_model()
+    y, m = one_step(model, x[:, :1], given := [])
+    assert torch.allclose(model.mixture([x[:, :1]] * 4), x[:, :1])
+    assert not given and m.shape == y.shape
+
+
+@to("4.5", wrong="as to the next, is the list that was handed in")
+def forgets_the_list(one_step):
+    model, x = a_model()
+    memory = []
+    for t, x_t in enumerate(x.split(1, dim=1)):
+        y, m = one_step(model, x_t, [*memory])
+        assert torch.allclose(y, model.trace(x).outputs[-1][:, t : t + 1])
+        assert torch.allclose(m, model.trace(x).memory[:, t : t + 1])
+        memory.append(m)
+
+
+@to("4.5", wrong="as to the next, is the output that of the top layer")
+def only_memory(one_step):
+    model, x = a_model()
+    _, m, kept = run(one_step, model, x)
+    assert torch.allclose(m, model.trace(x).memory) and kept
+
+
+@to("4.5", wrong="stops the right one as well (AssertionError")
+def takes_the_normed_output(one_step):
+    model, x = a_model()
+    assert torch.allclose(run(one_step, model, x)[0], model(x))
+
+
+@to("4.5", wrong="stops the right one as well (TypeError")
+def hands_over_too_little(one_step):
+    model, x = a_model()
+    one_step(model, x[:, :1])

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from feedback.config import Config
 from feedback.language_model import LanguageModel
 from feedback.memory import FeedbackTransformer
+from feedback.notebook.checks.catching import expect_catches
 from feedback.notebook.checks.verdict import exercise, expect, when
 
 Slips = Sequence[tuple[str, Tensor]]  # sentences, and what an answer with such a mistake gives
@@ -351,3 +352,65 @@ def ask(depends_on: Callable, model: nn.Module, x: Tensor, t: int, j: int) -> bo
     one = getattr(found, "shape", ()) in ((), (1,))
     expect(one, "return one True or False, not one for each number")
     return bool(found)
+
+
+@exercise("4.5", is_test=True)
+def check_test_of_the_step(test_step: Callable) -> None:
+    """Does the test tell a step from nine that have one fault each?"""
+    with torch.no_grad():
+        expect_catches(test_step, step_with(), faulty_steps())
+
+
+def step_with(
+    past: Callable = lambda x, memory: torch.cat(memory, 1) if memory else x[:, :0],
+    projections: Callable = lambda model: model.keys_values,
+    output: Callable = lambda model, x: x,
+    mixture: Callable = lambda model, outputs: model.mixture(outputs),
+    after: Callable = lambda memory, m: None,
+) -> Callable:
+    """A step of the model, with what is given in place of one of its parts."""
+
+    def one_step(model: FeedbackTransformer, x_t: Tensor, memory: list) -> tuple[Tensor, Tensor]:
+        read = past(x_t, memory)
+        outputs = run_layers(model, x_t, lambda below: read, projections(model))
+        m = mixture(model, outputs)
+        after(memory, m)
+        return output(model, outputs[-1]), m
+
+    return one_step
+
+
+def faulty_steps() -> dict[str, Callable]:
+    """Steps with one fault each, under hints at it."""
+
+    def with_own(x: Tensor, memory: list) -> Tensor:
+        return torch.cat([*memory, x], 1)
+
+    def with_nothing(x: Tensor, memory: list) -> Tensor:
+        return torch.cat(memory or [torch.zeros_like(x)], 1)
+
+    return {
+        "which token may a step not read from memory?": step_with(past=with_own),
+        "what is read at the very first step?": step_with(past=with_nothing),
+        "how many of the memory vectors are read?": step_with(
+            past=lambda x, memory: memory[-1] if memory else x[:, :0]
+        ),
+        "has each layer projections of its own?": step_with(
+            projections=lambda model: [model.keys_values[0]] * len(model.layers)
+        ),
+        "is the output that of the top layer, before the last norm?": step_with(
+            output=lambda model, x: model.norm(x)
+        ),
+        "which outputs go into the memory vector, with the embedding as layer 0?": step_with(
+            mixture=lambda model, outputs: outputs[-1]
+        ),
+        "is the memory vector the sum as it is, without a norm?": step_with(
+            mixture=lambda model, outputs: model.norm(model.mixture(outputs))
+        ),
+        "new weights of the mixture are all equal; what if they are not?": step_with(
+            mixture=lambda model, outputs: torch.stack(outputs).mean(0)
+        ),
+        "is the list that was handed in still the same?": step_with(
+            after=lambda memory, m: memory.append(m)
+        ),
+    }
