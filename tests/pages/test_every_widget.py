@@ -7,6 +7,7 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
+    UNFOLD,
     WITHOUT_FORMULAS,
     answer_with,
     html_of,
@@ -121,6 +122,7 @@ def test_in_print_no_widget_is_blank(browser, addresses, name, script):
     with browser.new_page(java_script_enabled=script) as page:
         page.route("**/mathjax/*", answer_with(WITHOUT_FORMULAS))
         page.goto(f"{addresses['http']}/{name}.html")
+        page.evaluate(UNFOLD)
         page.emulate_media(media="print")
         for widget in widgets_of(page).all():
             shown = widget.locator(".feedback-view, p").first
