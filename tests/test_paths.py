@@ -163,3 +163,8 @@ def test_a_short_path_states_its_minutes_in_the_title_cell(file: Path):
     short = paths.short_path(notebook, minutes.read_waiting(ROOT)[file.stem])
     if short is not None:
         assert f"\n*Short path, {short} minutes: " in "".join(notebook["cells"][1]["source"])
+
+
+@pytest.mark.parametrize("file", CHAPTERS, ids=lambda file: file.stem)
+def test_every_chapter_names_a_short_path(file: Path):
+    assert paths.short_path(json.loads(file.read_text("utf-8"))) is not None
