@@ -7,6 +7,7 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
+    UNFOLD,
     html_of,
     kinds_on,
     poor_contrasts,
@@ -124,6 +125,7 @@ def test_in_print_no_widget_is_blank(untouched, addresses, name):
     """Those that nobody scrolled to, and all where there is no JavaScript, show their sentence."""
     untouched.emulate_media(media="screen")
     untouched.goto(f"{addresses['plain']}/{name}.html")
+    untouched.evaluate(UNFOLD)
     untouched.emulate_media(media="print")
     for widget in widgets_of(untouched).all():
         shown = widget.locator(".feedback-view, p").first
