@@ -7,13 +7,22 @@ prints that the answer is correct, or raises `Mistake`, of which a notebook show
 verdict.py     what every check has for nothing: answers that are not begun, that fail, that
                return nothing, or that change what they are given
 catching.py    for exercises in which the answer is a test of something else
+likely.py      which of several mistakes gives what was found
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
-from feedback.notebook.checks import chapter_01
+from feedback.notebook.checks import (
+    chapter_01,
+    chapter_05,
+)
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "chapter_01", "check"]
+__all__ = [
+    "Mistake",
+    "chapter_01",
+    "chapter_05",
+    "check",
+]
 
 
 def check(number: str, answer: Answer) -> None:
