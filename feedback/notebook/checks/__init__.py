@@ -14,6 +14,7 @@ chapter_N.py   the checks of chapter N, each under the number of its exercise
 from feedback.notebook.checks import (
     chapter_01,
     chapter_05,
+    chapter_06,
 )
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
@@ -21,6 +22,7 @@ __all__ = [
     "Mistake",
     "chapter_01",
     "chapter_05",
+    "chapter_06",
     "check",
 ]
 
