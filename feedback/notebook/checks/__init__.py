@@ -7,6 +7,7 @@ prints that the answer is correct, or raises `Mistake`, of which a notebook show
 verdict.py     what every check has for nothing: answers that are not begun, that fail, that
                return nothing, or that change what they are given
 catching.py    for exercises in which the answer is a test of something else
+by_hand.py     for exercises in which a way back is written by hand
 likely.py      which of several mistakes gives what was found
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
@@ -15,6 +16,8 @@ from feedback.notebook.checks import (
     chapter_01,
     chapter_05,
     chapter_06,
+    chapter_07,
+    chapter_07b,
 )
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
@@ -23,6 +26,8 @@ __all__ = [
     "chapter_01",
     "chapter_05",
     "chapter_06",
+    "chapter_07",
+    "chapter_07b",
     "check",
 ]
 
