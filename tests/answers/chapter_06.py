@@ -265,6 +265,13 @@ def counted(ctx, s, x, b, n, e):
     return b[:, :, :e]
 
 
+@a_stack("autograd is told of a write")
+def marked_dirty(ctx, s, x, b, n, e):
+    ctx.mark_dirty(b)
+    b[:, :, n:e] = x
+    return b[:, :, :e]
+
+
 @a_stack("through its .data")
 def detached(ctx, s, x, b, n, e):
     b = b.detach()

@@ -19,6 +19,7 @@ COUNTED = "autograd counted a write into the buffer: write through its .data"
 REFUSED = {  # what autograd says, and what it means
     "modified by an inplace operation": COUNTED,
     "has been modified inplace": COUNTED,
+    "marked as dirty": "autograd is told of a write into the buffer: write through its .data",
     "invalid gradient at index": "a gradient has the shape of the argument that it belongs to",
     "number of gradients": "give back one gradient for each argument of forward",
     "expected Variable or None": "give back tensors, or None",

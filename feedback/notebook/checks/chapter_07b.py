@@ -80,7 +80,7 @@ def slips_of_norm(grad: Tensor, x: Tensor, eps: float) -> Slips:
         "the second part has an average over the d numbers, not a sum": (
             (grad - constant - d * stretch) * scale
         ),
-        "eps is part of the deviation": with_scale(variance.rsqrt()),
+        "eps is part of the deviation, the eps that is handed in": with_scale(variance.rsqrt()),
         "eps is part of the deviation, in the normalised vector too": with_scale(
             scale, centred * variance.rsqrt()
         ),
