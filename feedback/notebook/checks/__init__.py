@@ -7,7 +7,9 @@ prints that the answer is correct, or raises `Mistake`, of which a notebook show
 verdict.py     what every check has for nothing: answers that are not begun, that fail, that
                return nothing, or that change what they are given
 catching.py    for exercises in which the answer is a test of something else
+by_hand.py     for exercises in which a way back is written by hand
 comparing.py   whether two tensors hold the same numbers
+likely.py      which of several mistakes gives what was found
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
