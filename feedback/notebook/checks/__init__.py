@@ -8,8 +8,7 @@ verdict.py     what every check has for nothing: answers that are not begun, tha
                return nothing, or that change what they are given
 catching.py    for exercises in which the answer is a test of something else
 by_hand.py     for exercises in which a way back is written by hand
-comparing.py   whether two tensors hold the same numbers
-likely.py      which of several mistakes gives what was found
+comparing.py   whether numbers are the wanted ones, and which mistake gives those that are not
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 

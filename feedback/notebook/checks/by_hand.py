@@ -12,7 +12,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from feedback.notebook.checks.likely import Slips, likely, near
+from feedback.notebook.checks.comparing import Slips, likely, near
 from feedback.notebook.checks.verdict import expect
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from feedback.cache import Memory
 from feedback.config import Config
 from feedback.language_model import LanguageModel
-from feedback.notebook.checks.likely import Slips, likely, near
+from feedback.notebook.checks.comparing import Slips, likely, near
 from feedback.notebook.checks.verdict import exercise, expect, when
 from feedback.shared_kv import FeedbackTransformerKV
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feedback.notebook.checks.likely import Slips, likely, near
+from feedback.notebook.checks.comparing import Slips, likely, near
 from feedback.notebook.checks.verdict import Mistake, exercise, expect, when
 
 COUNTED = "autograd counted a write into the buffer: write through its .data"

@@ -13,7 +13,7 @@ from feedback.config import Config
 from feedback.fast.forward import Activations, PassSettings, allocate
 from feedback.fast.weights import fold
 from feedback.notebook.checks.by_hand import expect_gradients, without_autograd
-from feedback.notebook.checks.likely import Slips
+from feedback.notebook.checks.comparing import Slips
 from feedback.notebook.checks.verdict import exercise, expect, when
 from feedback.shared_kv import FeedbackTransformerKV
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from feedback.notebook.checks.by_hand import expect_gradients, without_autograd
-from feedback.notebook.checks.likely import Slips, likely, near
+from feedback.notebook.checks.comparing import Slips, likely, near
 from feedback.notebook.checks.verdict import exercise, expect, when
 
 
