@@ -11,10 +11,10 @@ comparing.py   whether two tensors hold the same numbers
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
-from feedback.notebook.checks import chapter_01, chapter_01b, chapter_02
+from feedback.notebook.checks import chapter_01, chapter_01b, chapter_02, chapter_08
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "chapter_01", "chapter_01b", "chapter_02", "check"]
+__all__ = ["Mistake", "chapter_01", "chapter_01b", "chapter_02", "chapter_08", "check"]
 
 
 def check(number: str, answer: Answer) -> None:

@@ -130,8 +130,8 @@ def is_empty(function: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
 
-    def operations(function: Callable) -> list[str]:
-        return [one.opname for one in dis.get_instructions(function) if one.opname != "NOP"]
+    def operations(function: Callable) -> list[tuple[str, object]]:
+        return [(x.opname, x.argval) for x in dis.get_instructions(function) if x.opname != "NOP"]
 
     return operations(inspect.unwrap(function)) == operations(nothing)
 
