@@ -11,10 +11,16 @@ comparing.py   whether two tensors hold the same numbers
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
-from feedback.notebook.checks import chapter_01, chapter_01b, chapter_02, chapter_08
+import importlib
+import pkgutil
+
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "chapter_01", "chapter_01b", "chapter_02", "chapter_08", "check"]
+__all__ = ["Mistake", "check"]
+
+for module in pkgutil.iter_modules(__path__):
+    if module.name.startswith("chapter_"):  # its checks register themselves
+        importlib.import_module(f"{__name__}.{module.name}")
 
 
 def check(number: str, answer: Answer) -> None:

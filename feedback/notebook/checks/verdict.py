@@ -187,7 +187,8 @@ def copied(value: object) -> object:
 def same(one: object, other: object) -> bool:
     """Whether two values that `copied` made are the same."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.shape == other.shape and torch.allclose(one, other, 0, 0, equal_nan=True)
+        alike = one.shape == other.shape and one.dtype == other.dtype
+        return alike and torch.allclose(one, other, 0, 0, equal_nan=True)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
