@@ -75,6 +75,11 @@ def test_what_returns_nothing_has_begun():
         check("1.1", printed)
 
 
+def test_what_returns_the_same_for_everything_has_begun():
+    with pytest.raises(Mistake, match="not a tensor of True and False"):
+        check("1.1", lambda queries, keys, size: 7)
+
+
 def test_an_error_is_one_sentence_with_its_line():
     def fails(queries, keys, size):
         return wanted(queries, keys, size)[queries + 1]

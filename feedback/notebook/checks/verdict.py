@@ -130,8 +130,10 @@ def is_empty(function: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
 
-    def operations(function: Callable) -> list[str]:
-        return [one.opname for one in dis.get_instructions(function) if one.opname != "NOP"]
+    def operations(function: Callable) -> list[tuple[str, object]]:
+        """Each with what it works on: a function that returns a constant is not empty."""
+        listed = dis.get_instructions(function)
+        return [(one.opname, one.argval) for one in listed if one.opname != "NOP"]
 
     return operations(inspect.unwrap(function)) == operations(nothing)
 
