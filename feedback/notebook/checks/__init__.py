@@ -9,6 +9,7 @@ verdict.py     what every check has for nothing: answers that are not begun, tha
 catching.py    for exercises in which the answer is a test of something else
 by_hand.py     for exercises in which a way back is written by hand
 comparing.py   whether numbers are the wanted ones, and which mistake gives those that are not
+several.py     answers that are several numbers at once
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 

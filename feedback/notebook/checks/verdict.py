@@ -131,7 +131,9 @@ def is_empty(function: object) -> bool:
         return False
 
     def operations(function: Callable) -> list[tuple[str, object]]:
-        return [(x.opname, x.argval) for x in dis.get_instructions(function) if x.opname != "NOP"]
+        """Each with what it works on: a function that returns a constant is not empty."""
+        listed = dis.get_instructions(function)
+        return [(one.opname, one.argval) for one in listed if one.opname != "NOP"]
 
     return operations(inspect.unwrap(function)) == operations(nothing)
 
