@@ -1,74 +1,24 @@
 """Sphinx extension: drawings stand in the page itself, and their colours follow its theme.
 
 A figure that a cell draws is an SVG file on white, which every notebook shows as it is. The built
-page takes the drawing in, without its white background and with the colours of
-`feedback/notation.py` as CSS variables: light and dark are two looks of one drawing. Its text stays
-text, and a screen reader says its `alt`.
-
-What an author has to know: black and the book's colours follow the theme; a white *shape* gets the
-colour of the page; white *text* stays white, for it stands on a coloured cell; all other colours
-stay as they are.
+page takes the drawing in, without its white background and with the book's colours as CSS
+variables: light and dark are two looks of one drawing. Its text stays text, and a screen reader
+says its `alt`. What follows the theme, and what does not, is said in `drawings.py`.
 """
 
-import re
 from pathlib import Path
-from xml.etree import ElementTree
 
-import offline  # noqa: F401  (lets `feedback` be the package of this checkout)
+import offline  # lets `feedback` be the package of this checkout
 from docutils import nodes
+from sphinx.util import logging
 
-from feedback.notation import FRAME, NEUTRAL, PAPER, TABLE, css_colors
+# isort: split
+import drawings
 
-SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-PIXELS = 120 / 72  # in a point, as with `figure.dpi` in feedback/plots.py
-VARIABLES = {one.light: f"var(--{one.name})" for one in (*TABLE, NEUTRAL, FRAME, PAPER)}
-VARIABLES["#000000"] = "currentColor"
-
-HEX = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
-REFERENCE = re.compile(r"(?<=url\(#)[^)]+|(?<=^#).+")  # to what has an id in the same drawing
-
-# As in feedback/widgets/base.css, one of --light and --dark is empty.
-STYLE = f"""html {{
-  --light: initial;
-  --dark: ;
-{css_colors((*TABLE, NEUTRAL, FRAME, PAPER))}
-  --ink: var(--pst-color-text-base);
-  --box: var(--pst-color-surface);
-}}
-html[data-theme="dark"] {{
-  --light: ;
-  --dark: initial;
-}}
-@media (forced-colors: active) {{
-  html {{
-    --paper: Canvas !important;
-    --box: Canvas !important;
-    --ink: CanvasText !important;
-  }}
-}}
-@media (forced-colors: active) and (prefers-color-scheme: light) {{
-  html {{
-    --light: initial !important;
-    --dark: !important;
-  }}
-}}
-@media (forced-colors: active) and (prefers-color-scheme: dark) {{
-  html {{
-    --light: !important;
-    --dark: initial !important;
-  }}
-}}
-.drawing {{
-  max-width: 100%;
-  height: auto;
-  overflow: visible;
-}}
-"""
+LOGGER = logging.getLogger(__name__)
 
 
 def setup(app):
-    ElementTree.register_namespace("", SVG)
-    ElementTree.register_namespace("xlink", XLINK)
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_css_file("notation.css")
     app.connect("builder-inited", write_style)
@@ -77,7 +27,7 @@ def setup(app):
 
 def write_style(app):
     if app.builder.format == "html":
-        offline.write(offline.static_folder(app) / "notation.css", STYLE.encode())
+        offline.write(offline.static_folder(app) / "notation.css", drawings.STYLE.encode())
 
 
 def visit_image(writer, node):
@@ -86,84 +36,13 @@ def visit_image(writer, node):
         return type(writer).visit_image(writer, node)
     # Drawings of a page differ in their ids, whatever page comes before in the book on one page.
     writer.drawings = getattr(writer, "drawings", 0) + 1
-    alt, classes = node.get("alt", ""), node.get("classes", [])
-    writer.body.append(inline(path.read_text("utf-8"), alt, f"drawing-{writer.drawings}", classes))
+    text = path.read_text("utf-8")
+    if drawings.OWN_FONT.search(text):
+        LOGGER.warning("A sign of this figure is in no font of a reader.", location=node)
+    prefix = f"drawing-{writer.drawings}"
+    writer.body.append(drawings.inline(text, node.get("alt", ""), prefix, node.get("classes", [])))
     raise nodes.SkipNode
 
 
 def depart_image(writer, node):
     type(writer).depart_image(writer, node)
-
-
-def inline(text: str, alt: str, prefix: str, classes: list[str] = ()) -> str:
-    """An SVG file as an element of a page, its ids under `prefix`."""
-    root = ElementTree.fromstring(text)
-    if by_matplotlib(root):
-        follow_the_theme(root)
-    make_unique(root, prefix)
-    for title in root.findall(f"{{{SVG}}}title"):
-        root.remove(title)  # the words of `alt`, which a mouse would show as a label
-    root.attrib.pop("aria-labelledby", None)
-    root.set("class", " ".join([*root.get("class", "").split(), *classes, "drawing"]))
-    root.attrib |= {"role": "img", "aria-label": alt}
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def by_matplotlib(root) -> bool:
-    return root.find(f".//{{{SVG}}}g[@id='figure_1']") is not None
-
-
-def follow_the_theme(root):
-    """Take away what is for a file of its own, and give black, white and the book's colours."""
-    for parent in [*root.iter()]:
-        for child in [*parent]:
-            is_background = child.tag == f"{{{SVG}}}g" and is_behind(parent, child)
-            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style") or is_background:
-                parent.remove(child)
-    for element in root.iter():
-        is_text = element.tag in (f"{{{SVG}}}text", f"{{{SVG}}}tspan")
-        for name in ("style", "fill", "stroke"):
-            if name in element.attrib:
-                themed = HEX.sub(lambda match: variable(match[0], is_text), element.get(name))
-                element.set(name, themed)
-    for name in ("width", "height"):
-        root.set(name, f"{float(root.get(name).removesuffix('pt')) * PIXELS:.0f}")
-    # What matplotlib says in a style sheet, which in a page would be one for the page; black is
-    # what it does not say.
-    root.set("style", "fill: currentColor; stroke-linejoin: round; stroke-linecap: butt")
-
-
-def is_behind(parent, child) -> bool:
-    """The background of the figure, or of a panel: the first that either draws."""
-    is_frame = re.match(r"(figure|axes)_\d+$", parent.get("id", ""))
-    is_patch = child.get("id", "").startswith("patch_") and parent[0] is child
-    path = child.find(f"{{{SVG}}}path")
-    is_white = path is not None and f"fill: {PAPER.light}" in path.get("style", "")
-    return bool(is_frame and is_patch and is_white)
-
-
-def variable(color: str, is_text: bool) -> str:
-    color = color.lower()
-    return color if is_text and color == PAPER.light else VARIABLES.get(color, color)
-
-
-def make_unique(root, prefix: str):
-    """Put `prefix` before the ids that something refers to, and drop the others."""
-    used = set()
-
-    def renamed(value: str) -> str:
-        def rename(match):
-            used.add(match[0])
-            return f"{prefix}-{match[0]}"
-
-        return REFERENCE.sub(rename, value)
-
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            if name != "id":
-                element.set(name, renamed(value))
-        if element.tag == f"{{{SVG}}}style":
-            element.text = renamed(element.text)
-    for element in root.iter():
-        if (name := element.attrib.pop("id", None)) in used:
-            element.set("id", f"{prefix}-{name}")
