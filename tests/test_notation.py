@@ -103,7 +103,7 @@ ALLOWED = {
     # A widget's own: text, lines, page, controls, and low and high values.
     "feedback/widgets/base.css": r"--(text|quiet|line|paper|accent|negative|neutral|positive): ",
     "book/_static/book.css": r"background: #fff;",  # behind images made elsewhere
-    "book/_ext/figures.py": r'VARIABLES\["#000000"\]',
+    "book/_ext/drawings.py": r'VARIABLES\["#000000"\]',
 }
 HEX = re.compile(r"#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?![\w-])")
 FUNCTION = re.compile(r"\b(?:rgba?|hsla?|oklch|oklab)\(\s*\d")
