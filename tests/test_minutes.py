@@ -43,7 +43,8 @@ def test_exercises_say_their_minutes_and_cells_their_seconds():
     text = "**Exercise 3.12 · Some name** (hard, 15 minutes). Do it in 5 minutes."
     more = "**Exercise 3.13 · Another** (medium, open, 20 minutes). Do it."
     check = cell("code", "def f():\n    ...\n\n\ndef check_f(f):\n    ...\n")
-    found = of(cell("markdown", text), cell("markdown", more), check, waiting=90)
+    stub = cell("code", "def f():\n    ...\n\n\nchecks.check('3.13', f)\n")
+    found = of(cell("markdown", text), cell("markdown", more), check, stub, waiting=90)
     assert found == dict(reading=0, code=0, looking=0, waiting=1.5, exercises=35)
 
 

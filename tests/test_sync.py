@@ -95,6 +95,7 @@ class Book:
             "feedback/attention.py": PACKAGE,
             "feedback/fast/weights.py": "def fold(): ...\n",
             "feedback/widgets/base.py": "def draw(): ...\n",
+            "book/intro.md": "- **A** ( minutes). Whole: [1](../notebooks/01-a.ipynb).\n",
             "_config.yml": "title: A book\n",
             "_toc.yml": "{format: jb-book, root: intro, chapters: [{file: notebooks/01-a}]}\n",
             "README.md": "<!-- chapters -->\n<!-- /chapters -->\n",
@@ -256,3 +257,31 @@ def test_a_chapter_of_two_files_has_two_rows(book):
     assert book.sync() == 0
     readme = (book.root / "README.md").read_text()
     assert readme.index("| 1 | [A") < readme.index("| 1b | [C](notebooks/01b-c.ipynb) |\n")
+
+
+SHORT = """\
+*Short path: section "One" and exercise 1.1.*
+
+## One
+
+**Exercise 1.1 · A** (easy, 7 minutes)."""
+
+
+def test_the_minutes_of_short_paths_and_of_readers_paths_are_written(book):
+    book.write({"cell_type": "markdown", "metadata": {}, "source": SHORT})
+    assert book.sync("--check") == 1
+    assert book.sync() == 0
+    assert book.last_source() == SHORT.replace("path:", "path, 7 minutes:")
+    intro = (book.root / "book/intro.md").read_text()
+    assert intro == "- **A** (7 minutes). Whole: [1](../notebooks/01-a.ipynb).\n"
+    assert book.sync("--check") == 0
+
+
+def test_a_short_path_that_names_no_section_is_an_error_and_nothing_is_written(book, capsys):
+    wrong = SHORT.replace('"One"', '"Two"')
+    book.write({"cell_type": "markdown", "metadata": {}, "source": wrong})
+    before = book.files()
+    assert book.sync() == book.sync("--check") == 1
+    message = 'notebooks/01-a.ipynb: short path: "Two" is no section of this chapter; it has One'
+    assert message in capsys.readouterr().err
+    assert book.files() == before

@@ -9,7 +9,8 @@
     python book/tools/minutes.py             print the table
     python book/tools/minutes.py --measured  first take the waiting from the built book
 
-`sync.py` writes the sums into the notebooks, to the next five minutes.
+`sync.py` writes the sums into the notebooks, to the next five minutes. How long a part of a chapter
+takes is said in paths.py.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ WAITING = "book/tools/waiting.json"  # seconds, by the name of a notebook
 WORDS, LINES = 130, 12  # a minute
 FOLDED = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 HEADING = re.compile(
-    r"\*\*Exercise \d+\.\d+ · [^*]+\*\* \((?:easy|medium|hard)(?:, open)?, (\d+) minutes\)"
+    r"\*\*Exercise (\d+\.\d+) · [^*]+\*\* \((?:easy|medium|hard)(?:, open)?, (\d+) minutes\)"
 )
 LOOKED_AT = re.compile(r"^(?:plt\.show\(|[A-Z]\w+\(|[a-z]\w*$)", re.MULTILINE)
 NOT_READ = re.compile(r"\$\$.*?\$\$|<!--.*?-->|<details>.*?</details>|\*\*Exercise .*", re.DOTALL)
+ASKED = re.compile(r"\bdef check_|\bchecks\.check\(")  # the cell of an exercise
 STATED = re.compile(r"\*About \d+ minutes, \d+ of them for exercises\.")
 
 
@@ -39,10 +41,10 @@ def parts(notebook: dict, waiting: float = 0) -> dict[str, float]:
         source, tags = "".join(cell["source"]), {*cell["metadata"].get("tags", [])}
         if cell["cell_type"] == "markdown":
             formulas = re.findall(r"\$\$.*?\$\$", source, re.DOTALL)
-            found["exercises"] += sum(map(int, HEADING.findall(source)))
+            found["exercises"] += sum(int(minutes) for _, minutes in exercises(cell))
             text = NOT_READ.sub(" ", source)
             found["reading"] += len(re.findall(r"[^\s|#*$-]+", text)) / WORDS + len(formulas) / 2
-        elif "remove-cell" not in tags and "def check_" not in source:
+        elif "remove-cell" not in tags and not ASKED.search(source):
             if "hide-cell" not in tags:
                 found["looking"] += bool(LOOKED_AT.search(source))
             if not tags & FOLDED:
@@ -52,10 +54,24 @@ def parts(notebook: dict, waiting: float = 0) -> dict[str, float]:
 
 def stated(notebook: dict, waiting: float = 0) -> str:
     """The words that say how long a notebook takes."""
+    others, of_exercises = whole(notebook, waiting)
+    return f"*About {others + of_exercises} minutes, {of_exercises} of them for exercises."
+
+
+def whole(notebook: dict, waiting: float = 0) -> tuple[int, int]:
+    """Minutes of a notebook without its exercises, and of these."""
     found = parts(notebook, waiting)
-    exercises = round(found["exercises"])
-    others = 5 * round((sum(found.values()) - exercises) / 5)
-    return f"*About {others + exercises} minutes, {exercises} of them for exercises."
+    of_exercises = round(found["exercises"])
+    return to_five(sum(found.values()) - of_exercises), of_exercises
+
+
+def to_five(minutes: float) -> int:
+    return 5 * round(minutes / 5)
+
+
+def exercises(cell: dict) -> list[tuple[str, str]]:
+    """Number and minutes of each exercise that a cell sets."""
+    return HEADING.findall("".join(cell["source"])) if cell["cell_type"] == "markdown" else []
 
 
 def read_waiting(root: Path = ROOT) -> dict[str, float]:
@@ -81,11 +97,15 @@ def main() -> None:
     options = parser.parse_args()
     if options.measured:
         (ROOT / WAITING).write_text(json.dumps(measured(), indent=1, sort_keys=True) + "\n")
+    from paths import short_path  # which needs this file
+
     waiting = read_waiting()
     for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook, seconds = json.loads(file.read_text("utf-8")), waiting.get(file.stem, 0)
         columns = "".join(f"  {k} {v:5.1f}" for k, v in parts(notebook, seconds).items())
-        print(f"{file.stem:34s}{columns}  {stated(notebook, seconds)[1:]}")
+        path = short_path(notebook, seconds)
+        short = f" Short path: {path}." if path else ""
+        print(f"{file.stem:34s}{columns}  {stated(notebook, seconds)[1:]}{short}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,11 @@ DRAW_ALL = """async () => {
     dispatchEvent(new Event("beforeprint"));
 }"""
 ALL_ARE_DRAWN = "document.querySelector('.feedback-widget:not([data-state])') === null"
-OPEN_SOLUTIONS = "document.querySelectorAll('details.hide').forEach((one) => (one.open = true))"
+# As print.js does. The live model stays folded: on paper it cannot write.
+OPEN_SOLUTIONS = """() => {
+    const folded = "article details:not([open], .live-front, .feedback-widget *)";
+    document.querySelectorAll(folded).forEach((one) => (one.open = true));
+}"""
 
 
 def print_page(page: Path, pdf: Path, solutions: bool) -> None:

@@ -90,7 +90,7 @@ def public_names(root: Path) -> dict[str, str]:
     return {
         name: path.relative_to(root).as_posix()
         for path in sorted((root / "feedback").rglob("*.py"))
-        if path.parent.name not in UNSHOWN
+        if not {*path.relative_to(root).parts} & {*UNSHOWN}
         for name in DEFINES.findall(path.read_text("utf-8"))
         if not name.startswith("_")
     }

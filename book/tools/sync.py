@@ -6,6 +6,7 @@
     the table of chapters in README.md              _toc.yml and the notebooks' headings
     the book's public address, wherever it stands   the block at the end of _config.yml
     the minutes that a chapter takes                minutes.py, by a rule
+    the minutes of short paths and readers' paths   paths.py, by the same rule
 
     python book/tools/sync.py                       write what differs
     python book/tools/sync.py --check               write nothing, say what differs, exit 1
@@ -31,7 +32,8 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from minutes import STATED, read_waiting, stated
+from minutes import read_waiting
+from paths import with_minutes, with_paths
 from same_source import SAME_SOURCE, public_names, refuse_redefinition, same_source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,9 +105,12 @@ def synced_notebook(
                 refuse_redefinition(cell["source"], public)
         except ValueError as error:
             problems.append(f"cell {index} ({cell['id']}): {error}")
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            cell["source"] = STATED.sub(stated(notebook, waiting), cell["source"])
+    try:
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = with_minutes(cell["source"], notebook, waiting)
+    except ValueError as error:
+        problems.append(str(error))
     if problems:
         raise ValueError("\n".join(problems))
     notebook.update(metadata=NOTEBOOK_METADATA, nbformat=4, nbformat_minor=5)
@@ -213,6 +218,7 @@ def plan(root: Path, url: str | None = None) -> dict[str, str]:
     for name, lines in ADDRESS_LINES.items():
         makers[name] = partial(with_address, lines=lines, address=address)
     makers["README.md"] = partial(with_chapters, root=root, address=address)
+    makers["book/intro.md"] = partial(with_paths, root=root, waiting=waiting)
 
     changed, problems = {}, []
     for name, make in sorted(makers.items()):

@@ -26,18 +26,25 @@ def averaged(config: Config, folder: str | Path) -> LanguageModel:
         folder: where `LanguageModel.save` left the parallel model.
     """
     own, model = LanguageModel.load(folder).state_dict(), LanguageModel(config)
+    layers = range(config.n_layers)
     weights = {name: own[name] for name in model.state_dict() if name in own}
     for name, table in weights.items():
         if name.endswith(("attention.r", "attention.s")):
-            weights[name] = table[:-1]  # the last row is for a token that reads itself
+            # The last row is for a token that reads itself.
+            weights[name] = table[:-1]
     for kind in ("key", "value"):
-        pairs = [own[f"core.layers.{n}.keys_values.{kind}.weight"] for n in range(config.n_layers)]
+        part = f"keys_values.{kind}.weight"
+        pairs = [own[f"core.layers.{n}.{part}"] for n in layers]
         weights[f"core.keys_values.0.{kind}.weight"] = sum(pairs) / len(pairs)
     model.load_state_dict(weights, strict=False)
     return model
 
 
-def start_losses(config: Config, folder: str | Path, text: data.Text) -> dict[str, float]:
+def start_losses(
+    config: Config,
+    folder: str | Path,
+    text: data.Text,
+) -> dict[str, float]:
     """Validation losses, in nats a character, before a feedback model is trained.
 
     Args:
@@ -59,7 +66,7 @@ def start_losses(config: Config, folder: str | Path, text: data.Text) -> dict[st
         "parallel model itself": LanguageModel.load(folder),
     }
     held_out = list(text.held_out(text.length))
-    return {name: evaluate(model, held_out)[0] for name, model in starts.items()}
+    return {name: evaluate(one, held_out)[0] for name, one in starts.items()}
 
 
 def smaller_margin(losses: dict[str, float]) -> float:

@@ -105,8 +105,10 @@ def learning_rate(step: int, settings: Settings) -> float:
     `settings.learning_rate`.
     """
     rise = min(1.0, step / (settings.warm_up + 1))
-    done = max(0, step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return settings.learning_rate * rise * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
+    falling = max(1, settings.steps - settings.warm_up)
+    done = max(0, step - settings.warm_up) / falling
+    cosine = (1 + math.cos(math.pi * done)) / 2  # from 1 to 0
+    return settings.learning_rate * rise * (0.1 + 0.9 * cosine)
 
 
 def length_at(step: int, settings: Settings) -> int:

@@ -22,7 +22,8 @@ def adamw(model: nn.Module, settings: Settings) -> torch.optim.AdamW:
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate, weight_decay=settings.weight_decay)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    return torch.optim.AdamW(groups, rate, weight_decay=decay)
 
 
 def update(
@@ -52,9 +53,13 @@ def update(
     inputs, labels = inputs[rank::processes], labels[rank::processes]
     logits = model(inputs)  # (B, T, V)
     loss = F.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL, reduction="sum"
+        logits.flatten(0, 1),
+        labels.flatten(),
+        ignore_index=NO_LABEL,
+        reduction="sum",
     )
-    loss = loss * (processes / labelled)  # the mean over processes, of gradients too, is the mean
+    # The mean over processes, of gradients too, is then the mean over labels.
+    loss = loss * (processes / labelled)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), clip)

@@ -34,7 +34,7 @@ class Solution:
 
     def answer(self, source: str | None = None) -> Callable:
         """The function or class; with other source than the cell's, what that makes of it."""
-        names: dict[str, object] = {"__name__": "chapter"}
+        names: dict[str, object] = {"__name__": "__main__"}
         exec(compile(self.before, f"before {self.number}", "exec", dont_inherit=True), names)
         exec(compile(source or self.source, f"solution {self.number}", "exec"), names)
         return names[self.name]  # type: ignore[return-value]

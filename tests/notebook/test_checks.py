@@ -75,6 +75,14 @@ def test_what_returns_nothing_has_begun():
         check("1.1", printed)
 
 
+def test_what_returns_a_constant_has_begun():
+    def constant(queries, keys, size):
+        return True
+
+    with pytest.raises(Mistake, match="returns a bool"):
+        check("1.1", constant)
+
+
 def test_an_error_is_one_sentence_with_its_line():
     def fails(queries, keys, size):
         return wanted(queries, keys, size)[queries + 1]

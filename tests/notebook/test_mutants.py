@@ -9,7 +9,6 @@ from mutate import mutants as changes
 
 from feedback.files import read_json
 from feedback.intervals import wilson
-from feedback.notebook.checks.verdict import EXERCISES
 from feedback.results import load_result
 
 EQUIVALENT = read_json(mutants.ANSWERS_FOLDER / "equivalent.json")
@@ -58,14 +57,14 @@ def test_an_answer_that_does_not_end_is_refused(monkeypatch):
     assert "TimeoutError" in mutants.refused("1.1", endless)
 
 
-@pytest.mark.parametrize("number", EXERCISES)
+@pytest.mark.parametrize("number", mutants.CHANGED)
 def test_changes_that_change_nothing_are_changes_and_have_a_reason(number):
     made = {one.change for one in changes(solutions()[number].source)}
     assert EQUIVALENT.get(number, {}).keys() <= made
     assert all(len(reason.split()) > 2 for reason in EQUIVALENT.get(number, {}).values())
 
 
-@pytest.mark.parametrize("number", EXERCISES)
+@pytest.mark.parametrize("number", mutants.CHANGED)
 def test_a_check_does_with_a_few_changes_what_is_recorded(number):
     (recorded,) = (one for one in load_result("checks")["checks"] if one["exercise"] == number)
     assert recorded["basis"] == mutants.basis(number), "`make mutants` was not run since"
@@ -75,7 +74,7 @@ def test_a_check_does_with_a_few_changes_what_is_recorded(number):
 
 def test_wrong_answers_are_refused_and_right_ones_are_not():
     tried = load_result("checks")["checks"]
-    assert [one["exercise"] for one in tried] == [*EXERCISES]
+    assert [one["exercise"] for one in tried] == [*mutants.CHANGED]
     wrong = sum(one["mutants"] for one in tried)
     caught = wrong - sum(len(one["accepted"]) for one in tried)
     assert caught >= 0.95 * wrong and wilson(caught, wrong)[0] > 0.9

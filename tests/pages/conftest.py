@@ -1,11 +1,9 @@
 """The built book, served on this machine and opened in a Chromium that reaches nothing else."""
 
-import threading
+import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from looking import (
     start_widgets,
 )
 from questions import ATTENTION
+from serving import Plain, Whole, served
 
 
 def pytest_collection_modifyitems(items):
@@ -48,24 +47,12 @@ def book() -> Path:
     return BOOK
 
 
-class SilentHandler(SimpleHTTPRequestHandler):
-    def do_GET(self):
-        if self.path != "/favicon.ico":  # which no page names: a browser asks every server for it
-            return super().do_GET()
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture(scope="session")
 def addresses(book) -> dict[str, str]:
-    """Where the book begins when it is served, and when its files are opened by double-click."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SilentHandler, directory=book))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"http": f"http://127.0.0.1:{server.server_port}", "file": book.as_uri()}
-    server.shutdown()
+    """Where the book begins when it is served, when it is served without formulas, and when its
+    files are opened by double-click."""
+    with served(book, Whole) as whole, served(book, Plain) as plain:
+        yield {"http": whole, "plain": plain, "file": book.as_uri()}
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +70,8 @@ class Visit:
     """An open page, what it loaded, what it asked for elsewhere, its errors and missing files."""
 
     page: object
+    start: str  # the address at which the book begins
+    runs_scripts: bool = True
     loaded: set[str] = field(default_factory=set)
     foreign: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -114,6 +103,24 @@ class Visit:
         self.page.on("response", note_response)
         self.page.on("console", note_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def go_to(self, name: str):
+        """Open a page of the book, and wait until it is drawn."""
+        self.page.goto(f"{self.start}/{name}.html")
+        if self.runs_scripts:
+            self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
+            start_widgets(self.page)
+
+    def turn_to(self, name: str, viewport: dict, mode: str):
+        """Go to another page as if nothing had been open here."""
+        for noted in (self.loaded, self.foreign, self.errors, self.missing):
+            noted.clear()
+        self.page.evaluate(
+            "() => { try { localStorage.clear(); sessionStorage.clear() } catch {} }"
+        )
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(media="null", color_scheme=mode)
+        self.go_to(name)
 
     def begin_again(self, mode: str = "light", viewport: dict = LAPTOP):
         """As if it were opened so: its widgets, its size and colours, and no answer kept."""
@@ -151,10 +158,11 @@ def open_page(browser, addresses):
         """`instead` maps part of a URL to the script to answer, `first` is a script that runs
         before all others, `formulas` are typeset if they matter, and where it matters that widgets
         start as they come near the page is `scrolled`; `settings` go to the browser."""
+        start = addresses["plain" if scheme == "http" and not formulas else scheme]
+        plain = {"/mathjax/": WITHOUT_FORMULAS} if scheme == "file" and not formulas else {}
         with browser.new_context(**settings) as context:
-            visit = Visit(context.new_page())
+            visit = Visit(context.new_page(), start, settings.get("java_script_enabled", True))
             visit.note(is_local)
-            plain = {} if formulas else {"/mathjax/": WITHOUT_FORMULAS}
             for part, script in {**plain, **(instead or {})}.items():
                 visit.page.route(f"**{part}*", answer_with(script))
             visit.page.add_init_script(first)
@@ -162,13 +170,33 @@ def open_page(browser, addresses):
             visit.page.add_init_script(CHANGE_AT_ONCE)
             if not scrolled:
                 visit.page.add_init_script(START_ALL_AT_ONCE)
-            visit.page.goto(f"{addresses[scheme]}/{name}.html")
-            if settings.get("java_script_enabled", True):
-                visit.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
-                start_widgets(visit.page)
+            visit.go_to(name)
             yield visit
 
     return open_page
+
+
+@pytest.fixture(scope="module")
+def turn_to(open_page):
+    """`turn_to(name, ...)` is `open_page`, for tests that look at many pages one after another.
+
+    Of pages that are opened in one way, all come in one tab, which keeps their common scripts: to
+    open a tab takes longer than to read a page. It forgets what the page before it kept.
+    """
+    with ExitStack() as stack:
+        tabs = {}
+
+        @contextmanager
+        def turn_to(name: str, scheme: str = "http", viewport: dict = LAPTOP, **how):
+            way = json.dumps([scheme, how], sort_keys=True)
+            if visit := tabs.pop(way, None):  # none while another test has it
+                visit.turn_to(name, viewport, how.get("color_scheme", "light"))
+            else:
+                visit = stack.enter_context(open_page(name, scheme, viewport=viewport, **how))
+            yield visit
+            tabs[way] = visit  # unless the test failed
+
+        yield turn_to
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +208,15 @@ def once(open_page):
         )
 
 
+# Half of what can be combined: every two ways meet in one of these, and each way is in two.
 LOOKS = {
-    f"{mode}-{viewport['width']}": (mode, viewport)
-    for mode, viewport in product(("light", "dark"), (PHONE, PROJECTOR))
+    f"{mode}-{viewport['width']}-{scheme}": (scheme, mode, viewport)
+    for scheme, mode, viewport in [
+        ("http", "light", PHONE),
+        ("http", "dark", PROJECTOR),
+        ("file", "dark", PHONE),
+        ("file", "light", PROJECTOR),
+    ]
 }
 
 
@@ -207,12 +241,13 @@ def scheme(request) -> str:
 
 
 @pytest.fixture(params=LOOKS)
-def look(request, once, name_of_page, scheme):
+def look(request, once, name_of_page):
     """The same over http and from disk, in light and dark, on a phone and on a projector.
 
     Each way starts from a page as it begins, and no error may come in any."""
+    scheme, mode, viewport = LOOKS[request.param]
     visit = once(name_of_page, scheme)
-    visit.begin_again(*LOOKS[request.param])
+    visit.begin_again(mode, viewport)
     come_to_rest(visit.page)
     yield visit.page
     visit.assert_nothing_went_wrong()

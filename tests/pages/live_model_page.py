@@ -10,6 +10,18 @@ OTHER_WEIGHTS = [0.1, 0.2, 0.3, 0.15, 0.25]
 HELD = "GREMIO:\nGood morrow."  # its loss is measured anew at every change
 
 
+HOLD = """(text) => {
+    const widget = document.querySelector(".feedback-widget[data-widget=live_model]");
+    const state = widget.querySelector("script[type='application/json']");
+    state.textContent = JSON.stringify({ ...JSON.parse(state.textContent), held_text: text });
+}"""
+
+
+def hold_short_text(page):
+    """Have the widget of a page measure its loss on the short text, from when it starts again."""
+    page.evaluate(HOLD, HELD)
+
+
 @cache
 def shipped() -> LiveModel:
     """The model of the page, which measures its loss on a text shorter than the page's own."""

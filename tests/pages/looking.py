@@ -69,6 +69,11 @@ START_ALL_AT_ONCE = """window.nearby = (act) => {
     window.IntersectionObserver = Observer;
 }"""
 
+# What is folded shows nothing, and its widgets are never near.
+UNFOLD = """() => {
+    for (const part of document.querySelectorAll("details:has(.feedback-widget)")) part.open = true;
+}"""
+
 # Puts away the widgets, and starts them again: they read what the browser keeps for the page.
 START_AGAIN = """() => {
     window.unhurried = false;
@@ -93,6 +98,7 @@ ALL_ARE_STARTED = """() => {
 
 def start_widgets(page):
     """Scroll to each widget of a page, until all have started or said why they cannot."""
+    page.evaluate(UNFOLD)
     page.wait_for_function(ALL_ARE_STARTED)
 
 

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 
 from chromium import ARGUMENTS, find_chromium
-from looking import BOOK, PAGES, kinds_on
+from looking import BOOK, PAGES, UNFOLD, kinds_on
 
 FOLDER = BOOK.parent / "screenshots"
 MODES = ("light", "dark")
@@ -23,6 +23,7 @@ def take(browser, page: str, kinds: list[str], mode: str, width: int, folder: Pa
     viewport = {"width": width, "height": 900}
     with browser.new_page(color_scheme=mode, viewport=viewport, reduced_motion="reduce") as tab:
         tab.goto((BOOK / f"{page}.html").as_uri())
+        tab.evaluate(UNFOLD)
         paths = []
         for kind in kinds:
             widget = tab.locator(f".feedback-widget[data-widget={kind}]").first

@@ -143,8 +143,8 @@ def test_the_search_works(opened):
 
 
 @pytest.mark.parametrize("name", [page for page in PAGES if page != PAGE])
-def test_no_other_page_reports_an_error(open_page, name):
-    with page_where(open_page, "forbidden", name):
+def test_no_other_page_reports_an_error(turn_to, name):
+    with page_where(turn_to, "forbidden", name):
         pass
 
 

@@ -7,8 +7,7 @@ from looking import (
     LAPTOP,
     PAGES,
     PHONE,
-    WITHOUT_FORMULAS,
-    answer_with,
+    UNFOLD,
     html_of,
     kinds_on,
     poor_contrasts,
@@ -32,8 +31,8 @@ def test_every_widget_stands_in_the_book():
 
 
 @pytest.fixture(scope="module", params=WIDGET_PAGES)
-def page(request, open_page):
-    with open_page(request.param, viewport=LAPTOP, reduced_motion="reduce") as visit:
+def page(request, turn_to):
+    with turn_to(request.param, viewport=LAPTOP, reduced_motion="reduce") as visit:
         yield visit.page
 
 
@@ -114,22 +113,28 @@ def test_nothing_moves_for_a_reader_who_asked_for_that(page):
         assert widget.evaluate(moving) == [], name_of(widget)
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
+@pytest.fixture(scope="module", params=[True, False], ids=["with-script", "without-script"])
+def untouched(request, browser):
+    """A tab in which nobody scrolls to a widget."""
+    with browser.new_page(java_script_enabled=request.param) as page:
+        yield page
+
+
 @pytest.mark.parametrize("name", WIDGET_PAGES)
-def test_in_print_no_widget_is_blank(browser, addresses, name, script):
+def test_in_print_no_widget_is_blank(untouched, addresses, name):
     """Those that nobody scrolled to, and all where there is no JavaScript, show their sentence."""
-    with browser.new_page(java_script_enabled=script) as page:
-        page.route("**/mathjax/*", answer_with(WITHOUT_FORMULAS))
-        page.goto(f"{addresses['http']}/{name}.html")
-        page.emulate_media(media="print")
-        for widget in widgets_of(page).all():
-            shown = widget.locator(".feedback-view, p").first
-            assert shown.is_visible() and shown.text_content().strip(), name_of(widget)
+    untouched.emulate_media(media="screen")
+    untouched.goto(f"{addresses['plain']}/{name}.html")
+    untouched.evaluate(UNFOLD)
+    untouched.emulate_media(media="print")
+    for widget in widgets_of(untouched).all():
+        shown = widget.locator(".feedback-view, p").first
+        assert shown.is_visible() and shown.text_content().strip(), name_of(widget)
 
 
 @pytest.mark.parametrize("name", [page for page in WIDGET_PAGES if "data-hash=" in html_of(page)])
-def test_a_buffer_that_is_lost_is_said_in_place_of_its_widget(open_page, name):
-    with open_page(name, instead={"/_static/buffers/": ""}) as visit:
+def test_a_buffer_that_is_lost_is_said_in_place_of_its_widget(turn_to, name):
+    with turn_to(name, instead={"/_static/buffers/": ""}) as visit:
         for widget in widgets_of(visit.page).all():
             if widget.locator("script[data-hash]").count():
                 error = widget.locator(".feedback-widget-error").first

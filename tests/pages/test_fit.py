@@ -49,8 +49,8 @@ HANGING = """() => [...document.querySelectorAll("article .cell_input .line")].f
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def visit(request, open_page):
-    with open_page(request.param, formulas=True, viewport=LAPTOP, color_scheme="dark") as visit:
+def visit(request, turn_to):
+    with turn_to(request.param, formulas=True, viewport=LAPTOP, color_scheme="dark") as visit:
         yield visit
 
 

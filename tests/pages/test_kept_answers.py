@@ -2,9 +2,6 @@
 
 import json
 import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from looking import LAPTOP, START_AGAIN, start_widgets, state_of
@@ -18,6 +15,7 @@ from questions import (
     tally,
     type_number,
 )
+from serving import served
 
 BLOCK_STORAGE = """Object.defineProperty(window, "localStorage", {
     get() { throw new DOMException("The operation is insecure.", "SecurityError") },
@@ -208,13 +206,9 @@ def two_copies(browser, book, tmp_path, scheme):
     """Where two copies of the book begin, on one server and in two folders of one disk."""
     for name in ("one", "other"):
         (tmp_path / name).symlink_to(book)
-    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        served = f"http://127.0.0.1:{server.server_port}"
-        start = {"http": served, "file": tmp_path.as_uri()}[scheme]
+    with served(tmp_path) as address:
+        start = {"http": address, "file": tmp_path.as_uri()}[scheme]
         yield [f"{start}/{name}/{ATTENTION}.html" for name in ("one", "other")]
-        server.shutdown()
 
 
 def test_two_copies_keep_their_answers_apart(browser, two_copies):

@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 from live_model_page import (
-    HELD,
     come_to_rest,
     drawn_in_python,
+    hold_short_text,
     play_some,
     press,
     shipped,
@@ -24,11 +24,6 @@ from feedback.widgets import LiveModel
 PAGE = "book/live-model"
 WIDGET = ".feedback-widget[data-widget=live_model]"
 
-HOLD = """([selector, text]) => {
-    const state = document.querySelector(`${selector} script[type='application/json']`);
-    state.textContent = JSON.stringify({ ...JSON.parse(state.textContent), held_text: text });
-}"""
-
 
 @pytest.fixture(scope="module")
 def once(once):
@@ -37,7 +32,7 @@ def once(once):
     @cache
     def with_short_text(name: str, scheme: str):
         visit = once(name, scheme)
-        visit.page.evaluate(HOLD, [WIDGET, HELD])
+        hold_short_text(visit.page)
         return visit
 
     return with_short_text

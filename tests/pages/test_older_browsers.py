@@ -7,7 +7,6 @@ from looking import (
     LAPTOP,
     PAGES,
     ROOT,
-    WITHOUT_FORMULAS,
     answer_with,
     html_of,
     kinds_on,
@@ -43,8 +42,8 @@ def test_each_feature_that_is_missing_is_said(open_page, name, feature):
 
 
 @pytest.mark.parametrize("name", WIDGET_PAGES)
-def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(open_page, name):
-    with open_page(name, first=LACKS["every-test-of-css"], viewport=LAPTOP) as visit:
+def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(turn_to, name):
+    with turn_to(name, first=LACKS["every-test-of-css"], viewport=LAPTOP) as visit:
         sentences = visit.page.evaluate(FIRST_SENTENCES, html_of(name))
         widgets = widgets_of(visit.page).all()
         assert len(widgets) == len(sentences) > 0
@@ -228,8 +227,8 @@ def assert_the_answer_comes_last(place):
 
 
 @pytest.mark.parametrize("name", QUESTION_PAGES)
-def test_without_javascript_the_answer_is_folded(open_page, name):
-    with open_page(name, java_script_enabled=False) as visit:
+def test_without_javascript_the_answer_is_folded(turn_to, name):
+    with turn_to(name, java_script_enabled=False) as visit:
         places = visit.page.locator(QUESTION).all()
         assert places
         for place in places:
@@ -239,9 +238,9 @@ def test_without_javascript_the_answer_is_folded(open_page, name):
 @pytest.mark.parametrize("lost", INSTEAD)
 def test_whatever_is_lost_the_answer_is_folded(browser, addresses, lost):
     with browser.new_page() as page:
-        for part, script in {"/mathjax/": WITHOUT_FORMULAS, **INSTEAD[lost]}.items():
+        for part, script in INSTEAD[lost].items():
             page.route(f"**{part}*", answer_with(script))
-        page.goto(f"{addresses['http']}/{QUESTION_PAGES[0]}.html")
+        page.goto(f"{addresses['plain']}/{QUESTION_PAGES[0]}.html")
         for place in page.locator(QUESTION).all():
             place.scroll_into_view_if_needed()
             page.wait_for_timeout(300)

@@ -16,8 +16,8 @@ def scheme(request):
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def visit(request, open_page, scheme):
-    with open_page(request.param, scheme, formulas=True, scrolled=True) as visit:
+def visit(request, turn_to, scheme):
+    with turn_to(request.param, scheme, formulas=True, scrolled=True) as visit:
         yield visit
 
 

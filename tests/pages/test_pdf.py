@@ -9,7 +9,12 @@ from collections import Counter
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from docutils import nodes
 from looking import ROOT
+
+sys.path += [str(ROOT / "book/tools"), str(ROOT / "book/_ext")]
+import folded
+import pdf as tool
 
 CHAPTER = """# Chapter {name}
 
@@ -85,3 +90,86 @@ def test_the_pdf_has_a_sheet_for_each_chapter_links_and_an_outline(browser, fold
     assert len(re.findall(rb"/Type /Page\b", pdf)) >= 3
     assert len(re.findall(rb"/Subtype /Link", pdf)) >= 5
     assert b"/Outlines" in pdf
+
+
+# A paragraph that `fill` makes as high as it is told, never divided, at the end of a chapter.
+FILL = """() => {
+    const filling = document.createElement("p");
+    filling.style.breakInside = "avoid";
+    filling.textContent = "The end.";
+    document.querySelector(".toctree-wrapper").before(filling);
+    document.querySelectorAll("footer").forEach((footer) => footer.remove());
+    window.fill = (height) => (filling.style.height = `${height}px`);
+    window.others = document.querySelector(".toctree-wrapper");
+}"""
+
+
+@pytest.mark.slow
+def test_a_chapter_that_fills_its_last_sheet_leaves_no_blank_one(browser, folder):
+    """There are as many sheets as the chapters have that are printed alone."""
+
+    with browser.new_page() as page:
+        page.goto((folder / "_build/singlehtml/book.html").as_uri())
+        page.evaluate(FILL)
+
+        def sheets(height: int, others: bool = True) -> int:
+            page.evaluate(f"fill({height}); others.style.display = '{'' if others else 'none'}'")
+            return len(re.findall(rb"/Type /Page\b", page.pdf(format="A4")))
+
+        fits, too_high = 0, 1100
+        while too_high - fits > 4:
+            middle = (fits + too_high) // 2
+            fits, too_high = (
+                (middle, too_high) if sheets(middle, others=False) == 1 else (fits, middle)
+            )
+        assert fits > 400
+        assert {sheets(height) for height in range(fits, fits - 40, -8)} == {1 + 2}
+
+
+FOLDED = """<details class="admonition hide above-input">
+<summary>
+<p class="collapsed admonition-title">Show</p>
+<p class="expanded admonition-title">Hide</p>
+<p class="printed admonition-title">Solution 1.1</p>
+</summary>
+<p class="content">Within.</p>
+</details>
+<details class="look"><summary>What to look for</summary><p class="content">Within.</p></details>
+<details class="live-front"><summary>Let it write</summary><p class="content">Within.</p></details>
+"""
+
+
+@pytest.mark.slow
+def test_what_is_folded_is_left_out_and_what_is_printed_has_its_title(browser, folder):
+    with browser.new_page() as page:
+        page.goto((folder / "_build/singlehtml/book.html").as_uri())
+        page.evaluate(
+            "(html) => document.querySelector('article').insertAdjacentHTML('beforeend', html)",
+            FOLDED,
+        )
+        page.emulate_media(media="print")
+
+        def seen() -> list[str]:
+            parts = page.locator("article details").locator(
+                "summary p, summary:not(:has(p)), .content"
+            )
+            return [part.text_content() for part in parts.all() if part.is_visible()]
+
+        assert seen() == []
+        page.evaluate(tool.OPEN_SOLUTIONS)
+        assert seen() == ["Solution 1.1", "Within.", "What to look for", "Within."]
+        page.emulate_media(media="screen")
+        assert "Solution 1.1" not in seen()
+
+
+@pytest.mark.parametrize(
+    ("code", "prompt", "title"),
+    [
+        ("# @title Solution 1.1\n\nx = 1", "Show the solution", "Solution 1.1"),
+        ("# @title Guess first\nx = 1", "How the answer is computed", "How the answer is computed"),
+        ("x = 1", "Show the solution", "Show the solution"),
+    ],
+)
+def test_a_folded_cell_is_titled_by_its_own_bar_or_by_its_first_line(code, prompt, title):
+    node = nodes.container("", nodes.literal_block(text=code), prompt_show=prompt)
+    assert folded.printed_title(node, "Show the solution") == title

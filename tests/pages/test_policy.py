@@ -21,7 +21,7 @@ def forbid(route):
 def test_widgets_start_where_scripts_may_come_from_the_server_alone(browser, addresses, name):
     with browser.new_page() as page:
         page.route(f"**/{name}.html", forbid)
-        page.goto(f"{addresses['http']}/{name}.html")
+        page.goto(f"{addresses['plain']}/{name}.html")
         assert page.evaluate(IMPORT_A_BLOB) == "forbidden"
         start_widgets(page)
         for widget in widgets_of(page).all():

@@ -41,10 +41,10 @@ PICTURES = [".cell", ".token", ".strip", ".bar", ".text", "svg"]
 
 
 @pytest.fixture(scope="module")
-def on_a_phone(open_page):
+def on_a_phone(turn_to):
     """`on_a_phone(name)` opens a page on a phone with a touch screen."""
     settings = dict(viewport=PHONE, has_touch=True, is_mobile=True, reduced_motion="reduce")
-    return lambda name: open_page(name, **settings)
+    return lambda name: turn_to(name, **settings)
 
 
 class Hand:
@@ -154,8 +154,8 @@ def test_a_slider_that_a_finger_scrolled_past_is_no_guess(on_a_phone):
 
 
 @pytest.mark.parametrize("name", WIDGETS)
-def test_the_wheel_scrolls_the_page_over_every_field(open_page, name):
-    with open_page(name, viewport=LAPTOP) as visit:
+def test_the_wheel_scrolls_the_page_over_every_field(turn_to, name):
+    with turn_to(name, viewport=LAPTOP) as visit:
         page = visit.page
         page.wait_for_function("!document.querySelector('[aria-busy=true]')")
         for widget in map(widgets_of(page).nth, WIDGETS[name]):

@@ -7,13 +7,21 @@ prints that the answer is correct, or raises `Mistake`, of which a notebook show
 verdict.py     what every check has for nothing: answers that are not begun, that fail, that
                return nothing, or that change what they are given
 catching.py    for exercises in which the answer is a test of something else
+by_hand.py     for exercises in which a way back is written by hand
+comparing.py   whether numbers are the wanted ones, and which mistake gives those that are not
 chapter_N.py   the checks of chapter N, each under the number of its exercise
 """
 
-from feedback.notebook.checks import chapter_01
+import importlib
+import pkgutil
+
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "chapter_01", "check"]
+__all__ = ["Mistake", "check"]
+
+for module in pkgutil.iter_modules(__path__):
+    if module.name.startswith("chapter_"):  # its checks register themselves
+        importlib.import_module(f"{__name__}.{module.name}")
 
 
 def check(number: str, answer: Answer) -> None:

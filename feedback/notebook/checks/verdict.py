@@ -42,11 +42,13 @@ class Exercise:
         check: raises `Mistake` where the answer is wrong.
         in_place: the answer changes what it is given.
         returns: the answer returns something.
+        is_test: the answer is a test of something else; see `catching.py`.
     """
 
     check: Check
     in_place: bool = False
     returns: bool = True
+    is_test: bool = False
 
 
 EXERCISES: dict[str, Exercise] = {}
@@ -56,7 +58,7 @@ def exercise(number: str, **how: bool) -> Callable[[Check], Check]:
     """Register the function below as the check of an exercise, by its number, such as "1.3".
 
     Args:
-        how: `in_place` and `returns`, as `Exercise` has them.
+        how: `in_place`, `returns` and `is_test`, as `Exercise` has them.
     """
 
     def register(check: Check) -> Check:
@@ -128,8 +130,8 @@ def is_empty(function: object) -> bool:
     if not isinstance(function, FunctionType):
         return False
 
-    def operations(function: Callable) -> list[str]:
-        return [one.opname for one in dis.get_instructions(function) if one.opname != "NOP"]
+    def operations(function: Callable) -> list[tuple[str, object]]:
+        return [(x.opname, x.argval) for x in dis.get_instructions(function) if x.opname != "NOP"]
 
     return operations(inspect.unwrap(function)) == operations(nothing)
 
@@ -156,7 +158,7 @@ def guard(answer: FunctionType, asked: Exercise) -> Answer:
             kept = asked.in_place or same(copied(value), before[argument])
             expect(kept, f"`{name}` changes its `{argument}`")
         nothing = f"`{name}` returns nothing; printing a result does not return it"
-        expect(found is not None or not asked.returns, nothing)
+        expect(found is not None or not asked.returns or asked.is_test, nothing)
         return found
 
     return guarded
@@ -185,7 +187,8 @@ def copied(value: object) -> object:
 def same(one: object, other: object) -> bool:
     """Whether two values that `copied` made are the same."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.shape == other.shape and torch.allclose(one, other, 0, 0, equal_nan=True)
+        alike = one.shape == other.shape and one.dtype == other.dtype
+        return alike and torch.allclose(one, other, 0, 0, equal_nan=True)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

@@ -1,0 +1,55 @@
+"""The first screen of the book: what the model is, what came out, and the model itself."""
+
+import re
+
+import pytest
+from looking import PAGES
+from test_pages import sent_bytes
+
+PAGE = PAGES[0]
+LIVE, FIGURE = ".live-front > summary", "figure.recorded"
+BOTTOM = "(element) => element.getBoundingClientRect().bottom + scrollY"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize(("width", "screens"), [(1280, 1), (375, 2)])
+def test_the_first_screen_shows_the_live_model_and_the_result(open_page, mode, width, screens):
+    """Both at once on a laptop; on a phone the figure comes with one screen of scrolling."""
+    viewport = {"width": width, "height": 720}
+    with open_page(PAGE, viewport=viewport, color_scheme=mode) as visit:
+        folded = visit.page.locator(".live-front")
+        folded.evaluate("(details) => { details.open = false; scrollTo(0, 0); }")
+        assert folded.locator("summary").evaluate(BOTTOM) <= 720
+        assert visit.page.locator(FIGURE).evaluate(BOTTOM) <= 720 * screens
+        assert visit.page.locator(f"{FIGURE} svg").evaluate(
+            "(svg) => svg.querySelector('text') && getComputedStyle(svg).color"
+        ) == visit.page.locator("article p").first.evaluate("(p) => getComputedStyle(p).color")
+
+
+def test_the_model_comes_when_a_reader_asks_for_it_and_not_before(open_page, book, addresses):
+    with open_page(PAGE, formulas=True, first=LEAVE_FOLDED) as visit:
+        visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        visit.page.wait_for_timeout(300)
+        begin = addresses["http"]
+        paths = [book / url.removeprefix(begin).lstrip("/") for url in visit.loaded]
+        assert not any("buffers" in str(path) for path in paths)
+        assert sum(sent_bytes(path) for path in paths if path.is_file()) < 0.8e6
+        visit.page.locator(LIVE).click()
+        widget = visit.page.locator(".live-front .feedback-widget[data-state=started]")
+        widget.wait_for()
+        widget.get_by_role("button", name=re.compile("^Step")).click()
+        visit.assert_nothing_went_wrong()
+
+
+# What tests do to see every widget: here nothing is unfolded, and no widget is waited for.
+LEAVE_FOLDED = """addEventListener("DOMContentLoaded", () => {
+    const place = document.querySelector(".live-front .feedback-widget");
+    place.dataset.state = "waiting";
+    document.querySelector(".live-front > summary").addEventListener("click", () => {
+        delete place.dataset.state;
+    });
+    const details = document.querySelector(".live-front");
+    details.addEventListener("toggle", () => {
+        if (place.dataset.state === "waiting") details.open = false;
+    });
+})"""
