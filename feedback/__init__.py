@@ -22,6 +22,7 @@ What stands around them:
     peak_memory.py     the most memory that something takes
     machine.py         the device to compute on, and what a measurement says of its machine
     intervals.py       chapter 11: how sure a mean or a share is
+    notation.py        each symbol and model: its colour, in light and in dark
     plots.py           figures in one style
     files.py           files that are whole or as they were
     fields.py          fields of dataclasses that say what they mean

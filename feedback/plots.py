@@ -10,20 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-# Okabe and Ito's colour-blind safe palette: one colour for each model, in every chapter, and for
-# the roles in attention.
-COLORS = {
-    "parallel": "#0072B2",
-    "feedback": "#D55E00",
-    "feedback-kv": "#009E73",
-    "neutral": "#555555",
-    "queries": "#CC79A7",
-    "keys": "#56B4E9",
-}
+from feedback.notation import NEUTRAL, TABLE
+
+# One colour for each symbol and for each model, in every chapter. Figures are drawn on white; the
+# built page has these colours follow its theme (`book/_ext/figures.py`).
+COLORS = {one.name: one.light for one in (*TABLE, NEUTRAL)}
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for the book."""
+    """Set matplotlib's defaults for the book, and have a notebook show drawings, not pixels."""
+    draw_as_svg()
     plt.rcParams.update(
         {
             "figure.figsize": (6.4, 3.6),
@@ -36,8 +32,25 @@ def use_style() -> None:
             "grid.alpha": 0.3,
             "image.cmap": "cividis",
             "lines.linewidth": 2,
+            # A drawing whose text is text, and the same file whenever it is drawn again.
+            "svg.fonttype": "none",
+            "svg.hashsalt": "feedback",
+            "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
         }
     )
+
+
+def draw_as_svg() -> None:
+    """In a notebook, show figures as SVG; elsewhere, do nothing."""
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.config import InlineBackend
+    except ImportError:
+        return
+    if (shell := get_ipython()) is not None:
+        backend = InlineBackend.instance(parent=shell)
+        backend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        backend.figure_formats = {"svg"}
 
 
 def attention_map(

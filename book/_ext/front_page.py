@@ -8,14 +8,15 @@
 What the caption says is checked against the result before it is drawn.
 """
 
-import html
 import io
-import re
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from offline import PACKAGE
 from sphinx.util.docutils import SphinxDirective
+
+# isort: split
+import drawings
 
 RESULT = "length-s3"
 GUESS = 1 / 6  # the share of right answers of who guesses one of six states
@@ -28,7 +29,6 @@ SHOWN = {
     "feedback-kv, 2 layers, all": ("feedback,\nwhole memory", (0, (1.5, 1)), (205, 0.6)),
     "parallel, 2 layers, all": ("parallel", "--", (6.7, 0.6)),
 }
-INK = "#010203"  # stands for the colour of the page's text, which is another in dark mode
 
 
 def setup(app):
@@ -111,7 +111,7 @@ def contradiction(shares: dict[str, list[dict[int, float]]]) -> str | None:
 
 
 def drawn(shares: dict[str, list[dict[int, float]]], alt: str) -> str:
-    """The figure as SVG that takes the colour of its text from the page."""
+    """The figure as a drawing, whose colours follow the page."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -119,18 +119,16 @@ def drawn(shares: dict[str, list[dict[int, float]]], alt: str) -> str:
 
     from feedback import plots
 
-    inks = ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color")
     with plt.rc_context():
         plots.use_style()
-        plt.rcParams.update({**dict.fromkeys(inks, INK), "font.size": 10})
-        plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": RESULT})
+        plt.rcParams["font.size"] = 10
         fig, ax = plt.subplots(figsize=(5.2, 1.9))
         for name, (label, style, place) in SHOWN.items():
             color = plots.COLORS[name.partition(",")[0]]
             for seed in shares[name]:
                 ax.plot([*seed], [*seed.values()], linestyle=style, color=color, lw=1.5)
             ax.annotate(label, place, va="top")
-        ax.axvline(TRAINED, lw=1, color=INK)
+        ax.axvline(TRAINED, lw=1, color="black")
         ax.annotate("trained length ", (TRAINED, 0.95), va="top", ha="right")
         ax.set_xscale("log", base=2)
         ax.set_xticks([2, 8, 32, 128, 512, 1024], ["2", "8", "32", "128", "512", "1,024"])
@@ -138,12 +136,6 @@ def drawn(shares: dict[str, list[dict[int, float]]], alt: str) -> str:
             xlabel="shuffles read", ylabel="right answers (share)", ylim=(0, 1.03), xlim=(1.6, 1100)
         )
         text = io.StringIO()
-        fig.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        fig.savefig(text, format="svg", metadata={"Date": None})
         plt.close(fig)
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"(font: [\d.]+px) [^;\"]+", r"\1 sans-serif", svg)
-    size = re.match(r'<svg [^>]*?width="([\d.]+)pt"', svg)[1]
-    head = f'<svg role="img" aria-label="{html.escape(alt)}" style="width: {size}pt" '
-    return svg.replace("<svg ", head, 1)
+    return drawings.inline(text.getvalue(), alt, "recorded")

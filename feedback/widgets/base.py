@@ -8,8 +8,9 @@ The book's build says which of the two it wants with the environment variable FE
 
 A widget `NAME` is three files: NAME.py with its class, NAME.js, a module whose default export has a
 function `render({ model, el })`, and NAME.css. Its parts are modules NAME.PART.js. What all widgets
-share stands in modules base.PART.js and in base.css. `modules.py` makes one module of what NAME.js
-imports, for a module that is handed over as text can import no file.
+share stands in modules base.PART.js and in base.css; the colours of symbols and models come from
+`feedback/notation.py`. `modules.py` makes one module of what NAME.js imports, for a module that is
+handed over as text can import no file.
 """
 
 import base64
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import traitlets
 
+from feedback import notation
+
 from . import modules
 
 HERE = Path(__file__).parent
@@ -33,8 +36,10 @@ def script(name: str) -> str:
 
 
 def style(name: str) -> str:
-    """The style sheet of a widget, as text."""
-    return "\n".join((HERE / f"{part}.css").read_text("utf-8") for part in ("base", name))
+    """The style sheet of a widget, as text: the book's colours, what all share, its own rules."""
+    colors = f".feedback-view {{\n{notation.css_colors()}\n}}"
+    rules = [(HERE / f"{part}.css").read_text("utf-8") for part in ("base", name)]
+    return "\n".join([colors, *rules])
 
 
 def sources(file: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """`make pdf` on a small book of two chapters that have a section and a link of the same name."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,10 @@ import pdf as tool
 CHAPTER = """# Chapter {name}
 
 See [its exercise]({name}-exercises) and [the other chapter]({other}.md).
+
+![a drawing](picture.svg)
+
+{formula}
 
 ({name}-exercises)=
 ## Exercises
@@ -39,8 +44,10 @@ def folder(tmp_path_factory):
     toc = {"format": "jb-book", "root": "intro", "chapters": chapters}
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     (folder / "intro.md").write_text("# Intro\n\nBegin with [one](one.md).\n")
-    for name, other in (("one", "two"), ("two", "one")):
-        (folder / f"{name}.md").write_text(CHAPTER.format(name=name, other=other))
+    shutil.copy(ROOT / "feedback/notebook/feedback-memory.svg", folder / "picture.svg")
+    for name, other, formula in (("one", "two", "$K$, $V$"), ("two", "one", "$V$")):
+        text = CHAPTER.format(name=name, other=other, formula=formula)
+        (folder / f"{name}.md").write_text(text)
     command = [sys.executable, ROOT / "book/tools/pdf.py", folder]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -62,6 +69,18 @@ def test_every_link_of_the_one_page_leads_to_one_place_and_to_its_own_chapter(br
         "#two/two-exercises",
         "#document-one",
     ]
+
+
+@pytest.mark.slow
+def test_drawings_and_symbols_of_the_one_page_are_those_of_its_chapters(folder):
+    page = BeautifulSoup((folder / "_build/singlehtml/book.html").read_text("utf-8"), "html.parser")
+    drawings = page.select("svg.drawing[role=img]")
+    assert [one["aria-label"] for one in drawings] == ["a drawing"] * 2
+    first, second = ({part["id"] for part in one.find_all(id=True)} for one in drawings)
+    assert first and len(first) == len(second) and not first & second
+    formulas = [one.get_text() for one in page.select("span.math")]
+    key, value = (rf"{{\class{{of-{name}}}{{{name[0].upper()}}}}}" for name in ("keys", "values"))
+    assert formulas == [rf"\({key}\)", rf"\({value}\)", r"\(V\)"]
 
 
 @pytest.mark.slow
