@@ -23,8 +23,6 @@ WIDGETS = PACKAGE / "widgets"
 SHAKEN = PACKAGE / "results" / "live.json"
 
 sys.path.insert(0, str(ROOT))
-os.environ["FEEDBACK_BOOK_STATIC"] = "1"  # inherited by the kernels that this build starts
-from feedback.widgets import base, modules  # noqa: E402
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 # The component for TeX in, HTML out, its fonts, and the TeX extensions it loads when first used.
@@ -73,7 +71,8 @@ def setup(app):
 
 
 def prepare_kernels():
-    """Set what kernels started by this build inherit, beside FEEDBACK_BOOK_STATIC."""
+    """Set what this build's widgets read when they are imported, and its kernels inherit."""
+    os.environ["FEEDBACK_BOOK_STATIC"] = "1"
     python_path = [str(ROOT), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, python_path))
     # Without "_" (which a shell sets) labml takes itself to be in PyCharm and prints ipywidgets.
@@ -122,6 +121,8 @@ def copy_mathjax(app):
 
 def copy_widgets(app):
     """Copy each widget, its JavaScript as a function that `_static/widgets.js` can call."""
+    from feedback.widgets import base, modules  # once FEEDBACK_BOOK_STATIC is set
+
     if app.builder.format != "html":
         return
     for entry in WIDGETS.glob("*.js"):
