@@ -115,7 +115,8 @@ def letters(tex: str, has_keys: bool = False) -> list[tuple[str, str]]:
         (r"k_j = W_k\, m_j", ["keys k", "memory m"]),
         (r"\frac{q \cdot k_j}{\sqrt{k}} v_j", ["queries q", "keys k", "values v"]),
         (r"x_t^{l-1} + x_t + x + x_t^\top + x^{m_t}", ["outputs x"]),
-        (r"\text{keys } k_j,\ \mathrm{q} \operatorname{qm}_k m", ["keys k", "memory m"]),
+        (r"\text{keys } k_j,\ \mathrm{q} \operatorname{qm}_k m_j", ["keys k", "memory m"]),
+        (r"m \leftarrow \beta_1 m + g, \hat m / (\sqrt{\hat v} + \epsilon)", []),  # AdamW's means
         (r"a_{k_j}^{v_j} \quad W_q^k \quad \begin{matrix} k \end{matrix} \bmod \mu \quad k", []),
         (r"\{q\} \underbrace{v_j}_{\text{v_j}}", ["queries q", "values v"]),
         (r"\ln V", []),

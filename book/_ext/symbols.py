@@ -1,15 +1,16 @@
 r"""The symbols of `feedback/notation.py` in a formula, each letter in a class of its own.
 
 A letter is a symbol only where it stands for itself: not in the name of an operator or in words,
-not in a subscript or superscript ($W_k$ is no key). $k$ alone is a number of features, so a key has
-an index; $V$ is a number of tokens, but on a page that has $K$ it is the values; of the vectors $x$
-only $x_t^l$, with step and layer, is the output of a layer.
+not in a subscript or superscript ($W_k$ is no key). $k$ alone is a number of features, and $m$ and
+$v$ alone are running means of AdamW, so a key, a value and a memory vector have an index; $V$ is a
+number of tokens, but on a page that has $K$ it is the values; of the vectors $x$ only $x_t^l$, with
+step and layer, is the output of a layer.
 """
 
 import re
 
-INDEXED = {"k": "keys", "v": "values"}
-ALWAYS = {"q": "queries", "m": "memory", "Q": "queries", "K": "keys"}
+INDEXED = {"k": "keys", "v": "values", "m": "memory"}
+ALWAYS = {"q": "queries", "Q": "queries", "K": "keys"}
 
 # A command whose argument holds words or names; any other command; a script; any other letter.
 TOKEN = re.compile(
