@@ -13,6 +13,7 @@ from feedback.config import Config
 from feedback.language_model import LanguageModel
 from feedback.memory import FeedbackTransformer
 from feedback.notebook.checks.catching import expect_catches
+from feedback.notebook.checks.comparing import near
 from feedback.notebook.checks.verdict import exercise, expect, when
 
 Slips = Sequence[tuple[str, Tensor]]  # sentences, and what an answer with such a mistake gives
@@ -64,10 +65,10 @@ def check_step(one_step: Callable, model: FeedbackTransformer, x: Tensor, t: int
     slips = slips_of_output(model, x_t, past) if t else []
     empty = "with an empty memory, leave out attention and nothing else"
     last = "its layers do something else" if t else empty
-    expect(equal(found[0], top), f"x_t^L is not right: {named(found[0], slips, last)}")
+    expect(near(found[0], top), f"x_t^L is not right: {named(found[0], slips, last)}")
     slips = slips_of_memory(model, right)
     last = "it is no sum of all outputs, with the weights of model.mixture"
-    expect(equal(found[1], m_t), f"m_t is not right: {named(found[1], slips, last)}")
+    expect(near(found[1], m_t), f"m_t is not right: {named(found[1], slips, last)}")
     wanted = [right[-1], model.mixture(right)]
     check_gradients(
         found, wanted, {"x_t": [x_t], "memory": memory, "model": list(model.parameters())}
@@ -78,7 +79,7 @@ def check_gradients(found: Sequence[Tensor], wanted: Sequence[Tensor], of: dict)
     """Whether gradients go the way that they should, where the numbers are right."""
     for symbol, one, other in zip(("x_t^L", "m_t"), found, wanted, strict=True):
         for name, tensors in of.items():
-            right = all(map(equal, gradients(one, tensors), gradients(other, tensors)))
+            right = all(map(near, gradients(one, tensors), gradients(other, tensors)))
             gone = f"{symbol} is right, but the gradient of `{name}` is not: "
             expect(right, gone + "no .detach(), .data or no_grad on the way")
 
@@ -93,15 +94,9 @@ def gradients(y: Tensor, of: list[Tensor]) -> list[Tensor]:
     )
 
 
-def equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal, but for the rounding of float32."""
-    scale = max(1.0, float(other.detach().abs().max()))
-    return torch.allclose(one.to(other), other, rtol=0, atol=1e-4 * scale)
-
-
 def named(found: Tensor, slips: Slips, last: str) -> str:
     """The sentence of the first slip that gives what was found, or else the last one."""
-    return next((sentence for sentence, wrong in slips if equal(found, wrong)), last)
+    return next((sentence for sentence, wrong in slips if near(found, wrong)), last)
 
 
 def run_layers(
