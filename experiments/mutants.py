@@ -32,9 +32,11 @@ from record import RESULTS, write_result
 
 from feedback.files import read_json
 from feedback.machine import describe_machine
+from feedback.notebook import checks
 from feedback.notebook.checks import Mistake
 from feedback.notebook.checks.verdict import EXERCISES, verdict
 
+CHECKS = Path(checks.__file__).parent
 ANSWERS_FOLDER = Path(__file__).resolve().parent.parent / "tests" / "answers"
 for file in sorted(ANSWERS_FOLDER.glob("chapter_*.py")):
     importlib.import_module(f"answers.{file.stem}")
@@ -47,7 +49,8 @@ def basis(number: str) -> str:
     """16 hexadecimal digits that stand for an exercise's check, solution and answers."""
     check = inspect.getsourcefile(EXERCISES[number].check)
     own = {inspect.getsourcefile(one.answer) for one in ANSWERS if one.exercise == number}
-    files = [check, inspect.getsourcefile(verdict), Path(__file__).with_name("mutate.py"), *own]
+    shared = [file for file in CHECKS.glob("*.py") if not file.name.startswith("chapter_")]
+    files = [check, *shared, Path(__file__).with_name("mutate.py"), *own]
     texts = [Path(file).read_text() for file in sorted(map(str, files))]
     texts += [solutions()[number].source, str(equivalent(number))]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
