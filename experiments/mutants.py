@@ -20,6 +20,7 @@ import io
 import os
 import signal
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +28,7 @@ from pathlib import Path
 import torch
 from answers import ANSWERS
 from answers.solutions import solutions
-from mutate import mutants
+from mutate import Mutant, mutants
 from record import RESULTS, write_result
 
 from feedback.files import read_json
@@ -83,18 +84,20 @@ def refused(number: str, source: str | None = None, answer=None) -> str | None:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def try_check(number: str, most: int | None = None) -> dict:
-    """What one check accepts and refuses.
-
-    Args:
-        number: of the exercise.
-        most: of its mutants, evenly spread; all of them if None.
-    """
-    made = [one for one in mutants(solutions()[number].source)]
-    if most is not None and len(made) > most:
-        made = [made[i * len(made) // most] for i in range(most)]
+def changed(number: str) -> list[Mutant]:
+    """The mutants of an exercise's solution that are wrong."""
     harmless = equivalent(number)
-    wrong = [one for one in made if one.change not in harmless]
+    return [one for one in mutants(solutions()[number].source) if one.change not in harmless]
+
+
+def accepted(number: str, wrong: Iterable[Mutant]) -> list[str]:
+    """Of these mutants, the changes that a check does not refuse."""
+    return [one.change for one in wrong if refused(number, one.source) is None]
+
+
+def try_check(number: str) -> dict:
+    """What the check of an exercise accepts and refuses."""
+    wrong = changed(number)
     right = [one.answer for one in ANSWERS if one.exercise == number and one.wrong is None]
     right.append(solutions()[number].answer())
     return {
@@ -103,8 +106,8 @@ def try_check(number: str, most: int | None = None) -> dict:
         "right": len(right),
         "refused": [f.__name__ for f in right if refused(number, answer=f) is not None],
         "mutants": len(wrong),
-        "equivalent": len(made) - len(wrong),
-        "accepted": [one.change for one in wrong if refused(number, one.source) is None],
+        "equivalent": len(equivalent(number)),
+        "accepted": accepted(number, wrong),
     }
 
 
