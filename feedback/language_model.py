@@ -21,6 +21,7 @@ from feedback.config import Config, is_number, whole_number
 from feedback.fast.dropout import dropout_is_off
 from feedback.fast.eligibility import can_take_fast_path, is_intercepted
 from feedback.fast.generation import Decoder
+from feedback.fast.passes import run_passes
 from feedback.memory import FeedbackTransformer
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.transformer import SequenceModel, Trace, Transformer
@@ -79,13 +80,26 @@ class LanguageModel(nn.Module):
         self.head = nn.Linear(config.d_model, config.n_tokens)
 
     def forward(
-        self, tokens: Tensor, memory: Memory | None = None, return_memory: bool = False
+        self,
+        tokens: Tensor,
+        memory: Memory | None = None,
+        return_memory: bool = False,
+        passes: int | None = None,
     ) -> Tensor | tuple[Tensor, Memory]:
         """Logits (B, T, V) of tokens (B, T) that follow `memory`; with `return_memory` also what
         the next segment takes as its `memory`.
+
+        They are exact. With `passes` a feedback model runs by so many passes over all tokens at
+        once: then the first `passes` tokens are exact and the others approximate, so that T passes
+        are exact again; see `feedback.fast.passes`.
         """
         self.check_tokens(tokens, rank=2)
-        y, memory = self.core(self.embedding(tokens), memory, return_memory=True)
+        x = self.embedding(tokens)
+        if passes is None:
+            y, memory = self.core(x, memory, return_memory=True)
+        else:
+            passes = whole_number("passes", passes, 1)
+            y, memory = run_passes(self.core, x, free=0, graded=passes, memory=memory)[:2]
         logits = self.head(y)
         return (logits, memory) if return_memory else logits
 
