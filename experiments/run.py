@@ -28,6 +28,7 @@ from pathlib import Path
 from memory_cost import measure_cost
 from plans import EXPERIMENTS
 from pretrain import FLAGS, pretrain
+from prompts import measure_reading
 from record import RESULTS, Record
 from runs import Request, carry_out
 from why import ask_why
@@ -41,7 +42,7 @@ TIMINGS = {
     ),
     "comparison": "benchmarks/compare.py",
 }
-OTHERS = {"length-why": ask_why, "length-cost": measure_cost}
+OTHERS = {"length-why": ask_why, "length-cost": measure_cost, "reading": measure_reading}
 OTHERS |= {name: partial(pretrain, name) for name in FLAGS}
 NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 

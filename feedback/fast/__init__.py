@@ -14,5 +14,6 @@ In reading order:
     sequence.py     both directions as one autograd function                       chapter 7b
     generation.py   one token after another, without gradients                     chapters 5 and 9
     passes.py      all steps at once, again and again: approximate, then exact     chapter 12
+    reading.py     a prompt by passes, in a window that slides                       chapter 12
     eligibility.py  which models may run this way: those that are what their config builds
 """

@@ -206,14 +206,27 @@ def distance(new: Tensor, old: Tensor) -> Tensor:
     return (new - old).norm(dim=-1) / new.norm(dim=-1).clamp(min=torch.finfo(new.dtype).tiny)
 
 
+def remember(segment: Segment, vectors: Tensor) -> Memory:
+    """The memory carried over, with memory vectors (B, t, d) behind it."""
+    pairs = keys_values(segment, vectors)
+    return segment.model.remember([keys for keys, _ in pairs], [values for _, values in pairs])
+
+
+def checked_tolerance(tolerance: float) -> float:
+    """The tolerance, or TypeError or ValueError where it is no number of at least 0."""
+    if not is_number(tolerance):
+        raise TypeError(f"tolerance is {tolerance!r}; it must be a number")
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}; it must be at least 0")
+    return tolerance
+
+
 def outcome(segment: Segment, last: Pass, before: Tensor, passes: int) -> Outcome:
     """What there is to say after the last pass, which has read the memory vectors `before`."""
     moved, T = distance(last.vectors, before).max().item(), before.shape[1]
-    pairs = keys_values(segment, last.vectors)
-    keys, values = ([pair[i] for pair in pairs] for i in (0, 1))
     return Outcome(
         outputs=segment.model.norm(last.states),
-        memory=segment.model.remember(keys, values),
+        memory=remember(segment, last.vectors),
         passes=passes,
         moved=moved,
         exact=T if moved == 0 else min(passes, T),
@@ -277,10 +290,7 @@ def converge(
     Raises:
         TypeError, ValueError: as `begin`; or tolerance or most is out of range.
     """
-    if not is_number(tolerance):
-        raise TypeError(f"tolerance is {tolerance!r}; it must be a number")
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance is {tolerance}; it must be at least 0")
+    tolerance = checked_tolerance(tolerance)
     most = x.shape[1] if most is None else whole_number("most", most, 1)
     segment = begin(model, x, memory, masks)
     vectors, moved, passes = x, math.inf, 0
