@@ -1,13 +1,13 @@
 """The recurrence in parallel: passes over the whole segment instead of one step after another.
 
-A pass guesses nothing new: every layer runs over all steps at once and reads, at each earlier step,
-the memory vector of the pass before. What comes out is a new memory vector for each step. The first
-pass reads the embeddings in their place.
+In a pass every layer runs over all steps at once and reads, at each earlier step, the memory vector
+of the pass before. What comes out is a new memory vector for each step. The first pass reads the
+embeddings in their place.
 
-Step by step, the model asks for memory vectors that a pass leaves as they are: M = G(M). Step i of
-a pass reads steps before it and no others, so that after i passes the first i steps are exact, and
-after T passes all are, whatever the weights. Passes before that are an approximation; how good it
-is depends on the model and on what it has learned.
+The memory vectors of the model itself are those that a pass leaves as they are: M = G(M). A step
+reads steps before it and no others, so that after i passes the first i steps are exact, and after T
+passes all are, whatever the weights. Fewer passes are an approximation; how good it is depends on
+what the model has learned.
 
 Shapes: B batch, T steps, t step, d width, H heads, k = d / H, F feed-forward width, n steps carried
 over, N = n + T - 1 keys that can be read, R steps that read any: T, or T - 1 where n = 0.
@@ -257,15 +257,11 @@ def run_passes(
     if free + graded == 0:
         raise ValueError("free and graded are 0; there must be at least one pass")
     segment = begin(model, x, memory, masks)
-    vectors = x
-    with torch.no_grad():
-        for _ in range(free):
-            before, last = vectors, one_pass(segment, vectors)
-            vectors = last.vectors
-    for _ in range(graded):
-        before, last = vectors, one_pass(segment, vectors)
-        vectors = last.vectors
-    with torch.set_grad_enabled(torch.is_grad_enabled() and graded > 0):
+    last, wanted = Pass(x, x), torch.is_grad_enabled()
+    for number in range(free + graded):
+        with torch.set_grad_enabled(wanted and number >= free):
+            before, last = last.vectors, one_pass(segment, last.vectors)
+    with torch.set_grad_enabled(wanted and graded > 0):
         return outcome(segment, last, before, free + graded)
 
 
@@ -293,9 +289,15 @@ def converge(
     tolerance = checked_tolerance(tolerance)
     most = x.shape[1] if most is None else whole_number("most", most, 1)
     segment = begin(model, x, memory, masks)
-    vectors, moved, passes = x, math.inf, 0
-    while moved > tolerance and passes < min(most, x.shape[1]):
-        before, last = vectors, one_pass(segment, vectors)
-        vectors, passes = last.vectors, passes + 1
-        moved = distance(vectors, before).max().item()
+    last, before, passes = settle(segment, tolerance, most)
     return outcome(segment, last, before, passes)
+
+
+@torch.no_grad()
+def settle(segment: Segment, tolerance: float, most: int) -> tuple[Pass, Tensor, int]:
+    """The last of up to `most` passes, the memory vectors that it has read, and which one it is."""
+    last, moved, passes = Pass(segment.x, segment.x), math.inf, 0
+    while moved > tolerance and passes < min(most, segment.x.shape[1]):
+        before, last = last.vectors, one_pass(segment, last.vectors)
+        moved, passes = distance(last.vectors, before).max().item(), passes + 1
+    return last, before, passes
