@@ -99,7 +99,8 @@ class LanguageModel(nn.Module):
             y, memory = self.core(x, memory, return_memory=True)
         else:
             passes = whole_number("passes", passes, 1)
-            y, memory = run_passes(self.core, x, free=0, graded=passes, memory=memory)[:2]
+            found = run_passes(self.core, x, free=0, graded=passes, memory=memory)
+            y, memory = found.outputs, found.memory
         logits = self.head(y)
         return (logits, memory) if return_memory else logits
 

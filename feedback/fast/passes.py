@@ -65,21 +65,34 @@ class Outcome(NamedTuple):
     """What the last of several passes has computed, and how far it can be trusted.
 
     Attributes:
+        segment: what was passed over.
         outputs: (B, T, d), as the model itself gives them.
-        memory: what the next segment starts from; made of the last pass, and exact where it is.
+        vectors: (B, T, d), the memory vectors.
+        moved: (B, T), how far the last pass has moved each memory vector: the length of the
+            difference over the length of the vector. It gives an idea of the error, and no bound.
         passes: how many there were.
-        moved: how far the last pass has moved the memory vector that it has moved most: the length
-            of the difference over the length of the vector. 0: every later pass would be the same.
-        exact: how many steps are exact for certain, counted from the first: as many as there were
-            passes, and all of them where the last pass has moved nothing. Beyond, outputs are
-            approximate, by an amount of which `moved` gives an idea and no bound.
     """
 
+    segment: Segment
     outputs: Tensor
-    memory: Memory
+    vectors: Tensor
+    moved: Tensor
     passes: int
-    moved: float
-    exact: int
+
+    @property
+    def exact(self) -> int:
+        """How many steps are exact for certain, counted from the first; the others approximate.
+
+        As many as there were passes; all of them if the last pass has moved nothing.
+        """
+        T = self.moved.shape[1]
+        return min(self.passes, T) if self.moved.any() else T
+
+    @property
+    def memory(self) -> Memory:
+        """What the next segment starts from, of which as many steps are exact."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.vectors.requires_grad):
+            return remember(self.segment, self.vectors)
 
 
 def begin(
@@ -221,18 +234,6 @@ def checked_tolerance(tolerance: float) -> float:
     return tolerance
 
 
-def outcome(segment: Segment, last: Pass, before: Tensor, passes: int) -> Outcome:
-    """What there is to say after the last pass, which has read the memory vectors `before`."""
-    moved, T = distance(last.vectors, before).max().item(), before.shape[1]
-    return Outcome(
-        outputs=segment.model.norm(last.states),
-        memory=remember(segment, last.vectors),
-        passes=passes,
-        moved=moved,
-        exact=T if moved == 0 else min(passes, T),
-    )
-
-
 def run_passes(
     model: nn.Module,
     x: Tensor,
@@ -262,7 +263,9 @@ def run_passes(
         with torch.set_grad_enabled(wanted and number >= free):
             before, last = last.vectors, one_pass(segment, last.vectors)
     with torch.set_grad_enabled(wanted and graded > 0):
-        return outcome(segment, last, before, free + graded)
+        outputs = model.norm(last.states)
+    moved = distance(last.vectors, before)
+    return Outcome(segment, outputs, last.vectors, moved, free + graded)
 
 
 @torch.no_grad()
@@ -280,7 +283,7 @@ def converge(
 
     Args:
         model, x, memory, masks: as `begin` takes them.
-        tolerance: on `Outcome.moved`, at least 0. 0 ends with the exact outputs.
+        tolerance: on the largest of `Outcome.moved`, at least 0. 0 ends with the exact outputs.
         most: passes to stop after all the same; None: T, after which all is exact.
 
     Raises:
@@ -290,7 +293,8 @@ def converge(
     most = x.shape[1] if most is None else whole_number("most", most, 1)
     segment = begin(model, x, memory, masks)
     last, before, passes = settle(segment, tolerance, most)
-    return outcome(segment, last, before, passes)
+    moved = distance(last.vectors, before)
+    return Outcome(segment, model.norm(last.states), last.vectors, moved, passes)
 
 
 @torch.no_grad()
