@@ -182,6 +182,8 @@ def numbers_of(run: Run) -> dict:
     for name in ("step", "tokens", "length", "validation_loss", "accuracy"):
         found[name] = [line[name] for line in lines]
     found["processor_seconds"] = seconds(run)
+    if run.settings.passes is not None:
+        found["residual"] = [line.get("residual") for line in lines]
     for name in ("baseline", "layer_weights"):
         if name in lines[-1]:
             found[name] = lines[-1][name]

@@ -65,8 +65,12 @@ def add_train(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     return parser
 
 
-# Of a field's type: a reader of words, and what the help calls its number.
-NUMBERS: dict[str, tuple[Callable, str]] = {"int": (int, "N"), "float": (float, "X")}
+# Of a field's type: a reader of words, and what the help calls them.
+NUMBERS: dict[str, tuple[Callable, str]] = {
+    "int": (int, "N"),
+    "float": (float, "X"),
+    "str": (str, "F+G"),
+}
 
 
 def add_field(

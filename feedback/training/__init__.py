@@ -4,6 +4,7 @@ Read `loop.py` first: the whole of a run is its function `train`, from top to bo
 other files is one thing that the loop uses:
 
     settings.py      `Settings`, and what follows from them at a step: learning rate and length
+    by_passes.py     steps that take a few passes instead of every token in turn
     update.py        one update of the weights; evaluation: loss, accuracy, accuracy of a baseline
     state.py         `TrainingState`, what a run knows beside weights, optimizer and generator
     divergence.py    what ends a run whose numbers are no longer finite, before they are saved

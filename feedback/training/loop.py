@@ -28,6 +28,7 @@ from feedback.data import Text
 from feedback.language_model import LanguageModel
 from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
+from feedback.training.by_passes import Plan, Trainee, check_passes, choose_passes, watch
 from feedback.training.clock import Clock
 from feedback.training.divergence import Diverged, check_finite, check_update, explaining_overflow
 from feedback.training.processes import rank_and_world_size
@@ -79,7 +80,8 @@ def train(
         The log, a dict for the start and for each evaluation: `step`, `tokens` trained on, `length`
         of the windows, `training_loss` (the mean since the line before, None at the start) and
         `validation_loss` in nats a label, `accuracy`; for a task its `baseline`, for a feedback
-        model its `layer_weights`. It is complete in the first process only.
+        model its `layer_weights`, where steps went by passes their mean `residual`. It is complete
+        in the first process only.
 
     Raises:
         ValueError, OSError: before any work, where something does not fit, or the folder holds
@@ -90,6 +92,7 @@ def train(
     writer = rank == 0  # the one process that evaluates, prints and writes
     held_out = list(source.held_out(settings.sequence_length))
     check_fits(settings, held_out, processes)
+    check_passes(config, settings)
     config = replace(config, n_tokens=source.n_tokens)
     request = describe_request(config, settings, source, parallel)
     folder = RunFolder(out, request, getattr(source, "characters", None))
@@ -120,10 +123,13 @@ def train(
             return state.log
 
         model.train()
-        replica = model
+        trainee = Trainee(model)
+        replica: torch.nn.Module = model if settings.passes is None else trainee
         if processes > 1:
             distributed.barrier()  # until all have read the checkpoint
-            replica = DistributedDataParallel(model)
+            # A single graded pass gives layer weights no gradient.
+            unused = settings.passes is not None and Plan.parse(settings.passes).graded == 1
+            replica = DistributedDataParallel(replica, find_unused_parameters=unused)
         progress = Progress(state.step + 1, settings.steps)
         for step in range(state.step + 1, settings.steps + 1):
             state.step = step
@@ -134,10 +140,12 @@ def train(
                     group["lr"] = learning_rate(step, settings)
                 batch = source.batch(settings.batch_size, state.length, generator)
                 inputs, labels = (x.to(device()) for x in batch)  # (B, T) each
+                choose_passes(trainee, state, settings, generator)
                 seed_dropout(generator, rank)
                 loss = update(replica, optimizer, inputs, labels, settings.clip)
             check_update(step, loss, model)
             state.count(loss, inputs.numel())
+            watch(trainee, state, settings)
             lengthen_or_shorten(state, loss, settings)
 
             evaluate_here = step % settings.evaluate_every == 0 or step == settings.steps
@@ -237,6 +245,8 @@ def evaluate_and_record(
         raise Diverged(f"the validation loss of step {state.step} is {loss}")
     line: dict[str, object] = {"step": state.step, "tokens": state.tokens, "length": state.length}
     line |= {"training_loss": training_loss, "validation_loss": loss, "accuracy": accuracy}
+    if state.by_passes:
+        line["residual"] = state.take_mean_residual()
     if isinstance(source, Task):
         line["baseline"] = baseline_accuracy(source, held_out)
     if model.config.model != "parallel":
@@ -251,6 +261,8 @@ def evaluate_and_record(
 def latest_values(log: list[dict], settings: Settings) -> dict[str, float]:
     """What the screen shows of the last line of the log, by name: losses in nats a label."""
     names = ["training_loss", "validation_loss"]
+    if "residual" in log[-1]:
+        names += ["residual"]
     if "baseline" in log[-1]:
         names += ["accuracy", "baseline"]
     if settings.start_length is not None:

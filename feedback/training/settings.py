@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from feedback.config import is_number, whole_number
 from feedback.fields import described, documented
+from feedback.training.by_passes import Plan
 
+MAY_BE_NONE = ("lengthen_below", "exact_last", "largest_residual")  # numbers above 0
 MOST_SEED = 2**64 - 1  # that a torch.Generator takes
 COLLAPSED = 0.9  # of the untrained loss: a loss above it has nothing left of what was learned
 
@@ -61,6 +63,21 @@ class Settings:
         "again; None: check at each evaluation, and never shorten",
         default=None,
     )
+    passes: str | None = described(
+        "train a feedback model by passes over all tokens at once: F+G, F without gradient and "
+        "then G with one, such as 2+2; 0-6+2 lets F grow over training, 0~6+2 draws it at each "
+        "step; None: train exactly, one token after another",
+        default=None,
+    )
+    exact_last: float | None = described(
+        "the share of the steps, at the end, that are exact where others go by passes; None: none",
+        default=None,
+    )
+    largest_residual: float | None = described(
+        "how far the last of the passes may move the memory vectors, relative to their length, as "
+        "a mean over 50 steps; beyond it all further steps are exact; None: any distance",
+        default=None,
+    )
     seed: int = described("seed of weights, batches and dropout, 0 <= seed < 2^64", default=0)
 
     def __post_init__(self) -> None:
@@ -73,9 +90,9 @@ class Settings:
                 continue
             value = whole_number(name, value, low, MOST_SEED if name == "seed" else None)
             object.__setattr__(self, name, value)  # a plain int, as the run's folder holds it
-        for name in ("learning_rate", "clip", "weight_decay", "lengthen_below"):
+        for name in ("learning_rate", "clip", "weight_decay", *MAY_BE_NONE):
             value = getattr(self, name)
-            if value is None and name == "lengthen_below":
+            if value is None and name in MAY_BE_NONE:
                 continue
             if not is_number(value):
                 raise TypeError(f"{name} is {value!r}; it must be a number")
@@ -92,6 +109,15 @@ class Settings:
             raise ValueError("lengthen_below needs a start_length from which to lengthen")
         if self.lengthen_below is None and self.lengthen_every is not None:
             raise ValueError("lengthen_every needs a lengthen_below, the loss at which to lengthen")
+        if self.passes is not None:
+            Plan.parse(self.passes)
+        elif self.exact_last is not None or self.largest_residual is not None:
+            raise ValueError(
+                "exact_last and largest_residual say when passes end; they need passes, such as "
+                "'2+2'"
+            )
+        if self.exact_last is not None and self.exact_last > 1:
+            raise ValueError(f"exact_last is {self.exact_last}; it is a share, at most 1")
         if self.start_length is not None and self.start_length > self.sequence_length:
             raise ValueError(
                 f"start_length {self.start_length} is above sequence_length {self.sequence_length}"

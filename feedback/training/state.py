@@ -18,6 +18,10 @@ class TrainingState:
         recent: sum of the training losses since the last time they were checked, where
             `Settings.lengthen_every` asks for checks.
         untrained: mean of the training losses up to the first check; None before it.
+        residuals, by_passes: sum and number of the residuals of steps by passes since the last
+            evaluation; see `by_passes.py`.
+        watched_residuals, watched: the same since the guard last looked at them.
+        back_to_exact: whether the guard has ended training by passes.
         best: the lowest validation loss so far, in nats a label; None before the first evaluation.
         log: the lines of log.jsonl: one dict for the start and for each evaluation.
     """
@@ -29,6 +33,11 @@ class TrainingState:
     counted: int = 0
     recent: float = 0.0
     untrained: float | None = None
+    residuals: float = 0.0
+    by_passes: int = 0
+    watched_residuals: float = 0.0
+    watched: int = 0
+    back_to_exact: bool = False
     best: float | None = None
     log: list[dict] = field(default_factory=list)
 
@@ -42,4 +51,17 @@ class TrainingState:
         """The mean loss of the steps since this was last called, of which there must be one."""
         mean = self.losses / self.counted
         self.losses, self.counted = 0.0, 0
+        return mean
+
+    def count_residual(self, residual: float) -> None:
+        """Add one step by passes to the sums."""
+        self.residuals += residual
+        self.by_passes += 1
+        self.watched_residuals += residual
+        self.watched += 1
+
+    def take_mean_residual(self) -> float:
+        """The mean residual of the steps by passes since this was last called, at least one."""
+        mean = self.residuals / self.by_passes
+        self.residuals, self.by_passes = 0.0, 0
         return mean

@@ -136,7 +136,8 @@ def test_a_checkpoint_names_what_it_holds_as_it_always_did(finished_run):
         state = json.loads(file.metadata()["state"])
         names = {*file.keys()}
     known = "step tokens length losses counted recent untrained best log"
-    assert {*state} == {*known.split()}
+    later = "residuals by_passes watched_residuals watched back_to_exact"  # with a default each
+    assert {*state} == {*known.split(), *later.split()}
     assert {"generator", "head.bias/step", "head.bias/exp_avg", "head.bias/exp_avg_sq"} <= names
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -26,6 +27,14 @@ from feedback.training.settings import learning_rate, length_at, tokens_to_come
             dict(start_length=2, lengthen_below=1.0, lengthen_every=0),
             "lengthen_every is 0; it must be at least 1",
         ),
+        (dict(passes="2"), "passes is '2'; it must be F+G"),
+        (dict(passes="2+0"), "passes is '2+0'; it must be F+G"),
+        (dict(passes="6-2+2"), "passes is '6-2+2'; it must be F+G"),
+        (dict(passes=2), "passes is 2; it must be text"),
+        (dict(exact_last=0.2), "exact_last and largest_residual say when passes end"),
+        (dict(largest_residual=0.2), "exact_last and largest_residual say when passes end"),
+        (dict(passes="2+2", exact_last=1.5), "exact_last is 1.5; it is a share, at most 1"),
+        (dict(passes="2+2", exact_last=0), "exact_last is 0; it must be above 0"),
         (dict(seed=-1), "seed is -1; it must be in 0..18446744073709551615"),
         (dict(seed=2**64), "seed is 18446744073709551616; it must be in 0..18446744073709551615"),
         (dict(weight_decay=-1), "weight_decay is -1; it must be at least 0 and finite"),
@@ -34,7 +43,7 @@ from feedback.training.settings import learning_rate, length_at, tokens_to_come
     ],
 )
 def test_settings_that_make_no_sense_are_refused(field, message):
-    with pytest.raises((TypeError, ValueError), match=message.replace("(", r"\(")):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         Settings(**field)
 
 
