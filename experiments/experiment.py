@@ -95,7 +95,7 @@ class Experiment:
     Attributes:
         question: what the comparison is to answer.
         search: changes of the settings that every variant tries, with seed `SEARCH_SEED`; the one
-            with the lowest loss at the end is taken.
+            with the lowest loss at the end is taken. Empty: every variant keeps its settings.
         seeds: of the runs that are results.
         ends: answers are counted in spans of tokens, and these are the last tokens of the spans,
             counted from 1; empty for no count.

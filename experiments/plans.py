@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from by_passes import PASSES
 from experiment import Experiment, Variant
 from length import LENGTH, window
 from sizes import SIZES
@@ -158,4 +159,4 @@ EXPERIMENTS = {
     "programs": programs(),
 }
 EXPERIMENTS["mixture-s3"] = mixture_on_s3()
-EXPERIMENTS |= LENGTH | {"length-text": length_on_text()}
+EXPERIMENTS |= LENGTH | {"length-text": length_on_text()} | PASSES

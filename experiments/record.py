@@ -60,8 +60,11 @@ class Record:
     def chosen(self, variant: Variant, done: bool = True) -> dict | None:
         """The changes with the lowest loss; None as long as the search is not done.
 
-        With done=False those with the lowest loss so far; None where there is none yet.
+        With done=False those with the lowest loss so far; None where there is none yet. An
+        experiment that tries nothing changes nothing.
         """
+        if not self.experiment.search:
+            return {}
         found = [self.known.get(request.name) for request in self.search(variant)]
         if not any(found) or (done and not all(found)):
             return None

@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from memory_cost import measure_cost
+from pass_cost import measure_passes
 from plans import EXPERIMENTS
 from pretrain import FLAGS, pretrain
 from prompts import measure_reading
@@ -42,7 +43,8 @@ TIMINGS = {
     ),
     "comparison": "benchmarks/compare.py",
 }
-OTHERS = {"length-why": ask_why, "length-cost": measure_cost, "reading": measure_reading}
+OTHERS = {"length-why": ask_why, "length-cost": measure_cost}
+OTHERS |= {"reading": measure_reading, "passes-cost": measure_passes}
 OTHERS |= {name: partial(pretrain, name) for name in FLAGS}
 NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 

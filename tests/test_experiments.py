@@ -13,7 +13,8 @@ import pytest
 import record as recording
 import run as runner
 import torch
-from runs import Run, count
+from by_passes import PASSES
+from runs import Request, Run, carry_out, count
 
 import feedback
 from feedback import LanguageModel, data
@@ -23,6 +24,7 @@ from feedback.results import right_by_span
 from feedback.tasks import NO_LABEL, TASKS
 from feedback.training import Settings
 from feedback.training.run_folder import RUN
+from feedback.training.settings import tokens_to_come
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = dict(d_model=8, heads=2, n_layers=1, d_ff=8, max_distance=4)
@@ -129,6 +131,45 @@ def test_a_search_that_diverged_is_not_chosen(results):
     for loss, request in zip((2.0, None), record.missing().values(), strict=True):
         record.add(request, {"validation_loss": loss, "machine": {}})
     assert record.chosen(record.experiment.variants[0]) == TINY.search[0]
+
+
+def test_an_experiment_without_a_search_asks_for_its_results_at_once(results):
+    plan = replace(TINY, search=())
+    record = recording.Record("tiny", plan)
+    first, second = plan.variants
+    assert record.chosen(first) == {} and record.search(second) == []
+    assert [*record.missing()] == [f"{v.name}, seed {n}" for v in plan.variants for n in (0, 1)]
+    for request in record.missing().values():
+        assert not request.search
+        record.add(request, {"accuracy": [1.0], "config": {}, "weights": 1, "machine": {}})
+    assert not recording.Record("tiny", plan).missing()
+    assert [v["chosen"] for v in read_json(results / "tiny.json")["variants"]] == [{}, {}]
+
+
+def test_of_a_run_by_passes_the_residual_is_recorded(results):
+    settings = replace(SETTINGS, passes="1+1", exact_last=0.5)
+    config = Config("feedback-kv", **SMALL)
+    found = carry_out(Request(Run("parity", config, settings), search=False))
+    assert found["step"] == [0, 2, 4] and found["seed"] == 0
+    assert found["residual"][0] is found["residual"][2] is None and found["residual"][1] > 0
+    exact = carry_out(Request(Run("parity", config, SETTINGS), search=False))
+    assert "residual" not in exact
+
+
+def test_variants_trained_by_passes_differ_from_the_exact_one_in_that_alone():
+    by_passes = {"passes": None, "exact_last": None, "largest_residual": None}
+    for name, plan in PASSES.items():
+        assert len({v.name for v in plan.variants}) == len(plan.variants)
+        exact = next(v for v in plan.variants if v.name.startswith("exact"))
+        for v in plan.variants:
+            if v.settings.passes is not None and v.after is None and "growing w" not in v.name:
+                assert replace(v.settings, **by_passes) == exact.settings, (name, v.name)
+                assert v.config == replace(exact.config, memory_size=v.config.memory_size)
+    tokens = {v.name: tokens_to_come(v.settings) for v in PASSES["passes-text"].variants}
+    for name, number in tokens.items():
+        whole = number + (tokens["parallel, half the steps"] if " first," in name else 0)
+        if name != "parallel, half the steps":
+            assert whole == pytest.approx(tokens["exact"], rel=1e-3), name
 
 
 @pytest.mark.slow
