@@ -25,7 +25,7 @@ TEXT = Settings(
     steps=1500,
     batch_size=2,
     sequence_length=256,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     evaluate_every=100,
     checkpoint_every=500,
 )

@@ -30,7 +30,7 @@ What stands around them:
 
 And the rooms, each with a map of its own:
 
-    fast/          the same numbers, sooner (chapter 7): weights, forward, backward, generation
+    fast/          the same numbers, sooner (chapters 7, 12): forward, backward, generation, passes
     training/      chapter 8: one update, the loop, a run's folder, going on after a stop
     live/          results that chapters make anew, and how often they come out
     notebook/      what chapters call beside the model
@@ -40,8 +40,9 @@ And the rooms, each with a map of its own:
     results/       recorded experiments, with every number
 
 What may be changed alone: what is in `fast/`, as long as outputs and gradients stay those of the
-path "loop"; what is in `training/`, as long as a run that was stopped ends as one that was not; any
-widget. The models import nothing from `training/`, `notebook/` or `widgets/`.
+path "loop", and passes say how many steps are exact; what is in `training/`, as long as a run that
+was stopped ends as one that was not; any widget. The models import nothing from `training/`,
+`notebook/` or `widgets/`.
 """
 
 from feedback import interop
