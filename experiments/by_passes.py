@@ -112,7 +112,7 @@ def state(task: str, chosen: dict) -> Experiment:
         "exact": {},
         "2+2": by_passes("2+2"),
         "2+2, exact end": by_passes("2+2", 0.2),
-        "2+2, guarded": by_passes("2+2") | {"largest_residual": 0.3},
+        "2+2, guarded": by_passes("2+2") | {"largest_residual": 0.2},
     }
     exact = settings(800)
     return Experiment(
