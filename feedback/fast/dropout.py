@@ -67,6 +67,35 @@ def draw_layer_masks(layer: nn.Module, x: Tensor, n: int) -> LayerMasks:
     )
 
 
+def draw_masks_at_once(
+    layers: nn.ModuleList, x: Tensor, reading: int, keys: int
+) -> list[LayerMasks] | None:
+    """Draw for each layer the masks of all steps of x (B, T, d); None if nothing is dropped.
+
+    They are for passes (chapter 12), and from one seed others than those of single steps.
+
+    Args:
+        reading, keys: how many steps read at all, R, and of how many keys, N.
+
+    Returns:
+        L `LayerMasks` of (B, H, R, N), (B, R, d), (B, T, F) and (B, T, d).
+    """
+    if dropout_is_off(layers):
+        return None
+    (B, T, d), found = x.shape, []
+    for layer in layers:
+        attention, hidden, residual = dropouts(layer)
+        F, H = layer.feed_forward.widen.out_features, layer.attention.heads
+        masks = LayerMasks(
+            attention=attention(x.new_ones(B, H, reading, keys)),
+            attention_output=residual(x.new_ones(B, reading, d)),
+            hidden=hidden(x.new_ones(B, T, F)),
+            feed_forward_output=residual(x.new_ones(B, T, d)),
+        )
+        found.append(masks)
+    return found
+
+
 def apply_mask(x: Tensor, mask: Tensor | None, out: Tensor) -> Tensor:
     """Write x with its mask to `out`: dropout forward, and its gradient backward."""
     return out.copy_(x) if mask is None else torch.mul(x, mask, out=out)

@@ -27,8 +27,10 @@ from torch.nn import functional as F
 from feedback.attention import Attention, causal_mask, merge_heads, split_heads
 from feedback.cache import Memory
 from feedback.config import is_number, whole_number
-from feedback.fast.dropout import NO_MASKS, LayerMasks, dropout_is_off, dropouts
+from feedback.fast.dropout import NO_MASKS, LayerMasks, draw_masks_at_once
+from feedback.fast.eligibility import why_not_fast_path
 from feedback.memory import FeedbackTransformer
+from feedback.shared_kv import FeedbackTransformerKV
 
 
 class Segment(NamedTuple):
@@ -106,19 +108,32 @@ def begin(
     Args:
         model: a `FeedbackTransformer` or `FeedbackTransformerKV`.
         x: (B, T, d), embeddings; `memory`: what they follow.
-        masks: for each layer the dropout masks, as `draw_segment_masks` draws them; None draws
+        masks: for each layer the dropout masks, as `draw_masks_at_once` draws them; None draws
             them, if the model is in training mode and has dropout.
 
     Raises:
         TypeError: the model is not one that feeds back.
         TypeError, ValueError: x or the memory do not fit the model.
+        ValueError: the model has hooks or replaced parts, which passes would leave out.
     """
     if not isinstance(model, FeedbackTransformer):
         raise TypeError(
             f"the model is a {type(model).__name__}; passes are for feedback models, and the "
             "parallel model needs but one"
         )
+    shared = isinstance(model, FeedbackTransformerKV)
+    kind = FeedbackTransformerKV if shared else FeedbackTransformer
+    if (reason := why_not_fast_path(model, kind, ())) is not None:
+        raise ValueError(f"{reason}, which passes would leave out: run the model without them")
     memory = model.start(x, memory, sets=len(model.keys_values))
+    segment = segment_of(model, x, memory)
+    if masks is None:
+        masks = draw_masks_at_once(model.layers, x, *segment.hidden.shape)
+    return segment if masks is None else segment._replace(masks=masks)
+
+
+def segment_of(model: FeedbackTransformer, x: Tensor, memory: Memory) -> Segment:
+    """Do what `begin` does without its checks, and without dropout."""
     T, n = x.shape[1], len(memory)
     reading, keys = T - (n == 0), n + T - 1
     unread = ~causal_mask(reading, keys, x.device)
@@ -126,32 +141,7 @@ def begin(
     if size is not None:
         unread |= causal_mask(reading, keys, x.device).tril(keys - reading - size)
     hidden = x.new_zeros(reading, keys).masked_fill_(unread, -math.inf)
-    segment = Segment(model, x, memory, hidden, [NO_MASKS] * len(model.layers))
-    if masks is None:
-        masks = draw_segment_masks(segment)
-    return segment._replace(masks=masks)
-
-
-def draw_segment_masks(segment: Segment) -> list[LayerMasks]:
-    """Draw for each layer the masks of all steps, (B, H, R, N), (B, R, d), (B, T, F), (B, T, d).
-
-    They are drawn all at once, so that from one seed they are others than those of single steps.
-    """
-    layers, (B, T, d), (R, N) = segment.model.layers, segment.x.shape, segment.hidden.shape
-    if dropout_is_off(layers):
-        return list(segment.masks)
-
-    def draw(layer: nn.Module) -> LayerMasks:
-        attention, hidden, residual = dropouts(layer)
-        ones, wide = segment.x.new_ones, layer.feed_forward.widen.out_features
-        return LayerMasks(
-            attention(ones(B, layer.attention.heads, R, N)),
-            residual(ones(B, R, d)),
-            hidden(ones(B, T, wide)),
-            residual(ones(B, T, d)),
-        )
-
-    return [draw(layer) for layer in layers]
+    return Segment(model, x, memory, hidden, [NO_MASKS] * len(model.layers))
 
 
 def one_pass(segment: Segment, vectors: Tensor) -> Pass:

@@ -22,7 +22,15 @@ from torch import Tensor
 
 from feedback.cache import Memory
 from feedback.config import whole_number
-from feedback.fast.passes import Segment, begin, checked_tolerance, distance, one_pass, remember
+from feedback.fast.passes import (
+    Segment,
+    begin,
+    checked_tolerance,
+    distance,
+    one_pass,
+    remember,
+    segment_of,
+)
 from feedback.language_model import LanguageModel, evaluating
 
 
@@ -47,7 +55,7 @@ def read(
     model: LanguageModel,
     tokens: Tensor,
     memory: Memory | None = None,
-    window: int = 16,
+    window: int = 32,
     tolerance: float = 1e-3,
 ) -> Reading:
     """Read tokens (B, T) that follow `memory`, by passes, with dropout off and no gradient.
@@ -86,7 +94,7 @@ def windows(whole: Segment, size: int, tolerance: float) -> Iterator[tuple[Memor
     model, x, memory = whole.model, whole.x, whole.memory
     vectors = x[:, :size]
     while x.shape[1]:
-        segment = begin(model, x[:, :size], memory)
+        segment = segment_of(model, x[:, :size], memory)
         found = one_pass(segment, vectors)
         done = finished(distance(found.vectors, vectors), tolerance)
         memory = remember(segment, found.vectors[:, :done])

@@ -187,3 +187,18 @@ def test_what_cannot_be_run_by_passes_is_refused():
         passes.converge(model.core, x, most=0)
     with pytest.raises(ValueError, match="embeddings have shape"):
         passes.converge(model.core, x[0])
+
+
+@pytest.mark.parametrize("kind", FEEDBACK)
+def test_what_passes_would_leave_out_is_refused_and_weights_are_read_as_they_are(kind):
+    model, tokens = small(kind), some_tokens()
+    hook = model.core.layers[0].register_forward_hook(lambda *given: None)
+    with pytest.raises(ValueError, match="layers.0 has hooks, which passes would leave out"):
+        model(tokens, passes=2)
+    hook.remove()
+    with torch.no_grad():
+        model.core.layers[1].feed_forward.widen.weight *= 1.1
+    torch.testing.assert_close(model(tokens, passes=9), model(tokens))
+    model.core.layers[1].feed_forward = nn.Sequential(model.core.layers[1].feed_forward)
+    with pytest.raises(ValueError, match="feed_forward is replaced by a Sequential"):
+        model(tokens, passes=2)

@@ -38,7 +38,7 @@ def test_a_trained_model_reads_within_a_tolerance_in_fewer_passes():
     assert sorted(errors, reverse=True) == errors and errors[-1] < 1e-3 < errors[0]
     passes = [one.passes for one in found]
     assert sorted(passes) == passes and passes[0] < 96 / 3 and passes[-1] < 96
-    assert all(one.passed <= 16 * one.passes for one in found)
+    assert all(one.passed <= 32 * one.passes for one in found)
 
 
 def test_reading_leaves_no_gradient_and_the_model_in_its_mode():
