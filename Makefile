@@ -17,7 +17,7 @@ endef
 
 .DEFAULT_GOAL := help
 .PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake mutants \
-	repository other-python lint colab colab-files colab-image colab-issue clean
+	repository other-python lint colab colab-files colab-image colab-issue graders clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ colab-image: ## the same in Colab's own image, which needs Docker
 
 colab-issue: ## in a workflow, after colab-image: say on GitHub what failed
 	$(PYTHON) tests/colab/report.py
+
+graders: $(READY) ## try the exported exercises with the graders themselves
+	$(BIN)python tests/graders/rehearse.py
 
 clean: ## remove everything that can be made again
 	rm -rf _build .venv
