@@ -17,7 +17,7 @@ endef
 
 .DEFAULT_GOAL := help
 .PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake mutants \
-	repository other-python lint colab colab-image colab-issue clean
+	repository other-python lint colab colab-files colab-image colab-issue graders clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,11 +99,17 @@ other-python: ## the quick tests on another Python: make other-python PYTHON=pyt
 colab: ## rehearse every notebook alone, in an environment that holds what Colab holds
 	$(PYTHON) tests/colab/rehearse.py
 
+colab-files: ## notebooks that carry the package: one uploaded to Colab runs alone
+	$(PYTHON) book/tools/colab_files.py
+
 colab-image: ## the same in Colab's own image, which needs Docker
 	$(PYTHON) tests/colab/in_image.py
 
 colab-issue: ## in a workflow, after colab-image: say on GitHub what failed
 	$(PYTHON) tests/colab/report.py
+
+graders: $(READY) ## try the exported exercises with the graders themselves
+	$(BIN)python tests/graders/rehearse.py
 
 clean: ## remove everything that can be made again
 	rm -rf _build .venv

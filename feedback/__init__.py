@@ -35,7 +35,8 @@ And the rooms, each with a map of its own:
     live/          results that chapters make anew, and how often they come out
     notebook/      what chapters call beside the model
     widgets/       pictures that can be touched, each in Python, JavaScript and CSS
-    command_line/  train, generate, time
+    command_line/  train, generate, time, export-grader
+    graders/       the exercises, as graders take them
     pretrained/    trained models, each with the command that trained it
     results/       recorded experiments, with every number
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m feedback train|generate|time --help`."""
+"""The command line: `python -m feedback train|generate|time|export-grader --help`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from feedback.command_line.console import drop_unprinted, every_character_shown
+from feedback.command_line.export_grader import add_export_grader, export_grader
 from feedback.command_line.generate import add_generate, generate
 from feedback.command_line.time import add_time, time
 from feedback.command_line.train import add_train, train
@@ -17,7 +18,12 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it returns says which one to `run`, with which flags."""
     parser = argparse.ArgumentParser(prog="python -m feedback")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add, run in ((add_train, train), (add_generate, generate), (add_time, time)):
+    for add, run in (
+        (add_train, train),
+        (add_generate, generate),
+        (add_time, time),
+        (add_export_grader, export_grader),
+    ):
         command = add(commands)
         command.set_defaults(command=command, run=run)
     return parser

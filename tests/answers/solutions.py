@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import json
 import re
@@ -10,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from feedback.graders.chapters import defined
+
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 TITLE = re.compile(r"# @title Solution (\d+\.\d+)\n")
 HANDED_IN = re.compile(r'checks\.check\("(\d+\.\d+)", (\w+)\)')
-DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,6 @@ class Solution:
         exec(compile(self.before, f"before {self.number}", "exec", dont_inherit=True), names)
         exec(compile(source or self.source, f"solution {self.number}", "exec"), names)
         return names[self.name]  # type: ignore[return-value]
-
-
-def defined(source: str) -> str:
-    """The imports, functions, classes and literal constants of a cell; nothing is called.
-
-    A cell that shows code of the package is taken whole.
-    """
-    if source.startswith("# feedback/"):
-        return source
-    kept = []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign):
-            try:
-                ast.literal_eval(node.value)
-            except ValueError:
-                continue
-        elif not isinstance(node, DEFINES):
-            continue
-        kept.append(ast.unparse(node))
-    return "\n".join(kept)
 
 
 @functools.cache

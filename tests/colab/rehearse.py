@@ -1,11 +1,15 @@
 """Rehearse Colab: run each notebook alone, in an environment that holds what Colab holds.
 
-    python3.11 tests/colab/rehearse.py                          every notebook, and a name clash
+    python3.11 tests/colab/rehearse.py                          every notebook, both ways to begin
     python3.11 tests/colab/rehearse.py notebooks/01-a.ipynb     only this notebook
 
 Notebooks and package are taken from the last commit. Each notebook lies alone in an empty folder,
 its set-up cell has to bring the package, and no package that was there before may change. Each
 folded solution is handed in, and the exercise's own check has to accept it.
+
+There are two set-up cells. One holds the package (book/tools/colab_files.py): so every notebook is
+run. The other fetches it from the book's address, and is the same in all: the first notebook is run
+so, and one that has imported another package called feedback.
 The environment is built once, under _build/colab; every notebook runs in a copy of it.
 """
 
@@ -13,12 +17,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import venv
@@ -88,10 +94,12 @@ def clean_variables(home: Path | None = None, **more: str) -> dict[str, str]:
     return variables | more
 
 
+def git_bytes(*words: str) -> bytes:
+    return subprocess.run(["git", "-C", ROOT, *words], check=True, capture_output=True).stdout
+
+
 def git(*words: str) -> str:
-    return subprocess.run(
-        ["git", "-C", ROOT, *words], check=True, capture_output=True, text=True
-    ).stdout
+    return git_bytes(*words).decode()
 
 
 def installed(environment: Path) -> dict[str, int]:
@@ -132,7 +140,8 @@ def rehearse(
 ) -> bool:
     """Run a notebook's text alone in a copy of the environment; print and return how it went.
 
-    `prepare` is handed the copy's folder of packages before the run.
+    `commit` is where its first cell finds the package; empty if it holds the package. `prepare` is
+    handed the copy's folder of packages before the run.
     """
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
         home, work = Path(folder, "home"), Path(folder, "work")
@@ -142,7 +151,8 @@ def rehearse(
         env = copy_of(original, Path(folder, "env"))
         prepare(next(env.glob("lib/python*/site-packages")))
         before, start = installed(env), time.monotonic()
-        variables = clean_variables(home, FEEDBACK_BOOK_SOURCE=f"git+{ROOT.as_uri()}@{commit}")
+        address = f"git+{ROOT.as_uri()}@{commit}" if commit else ""
+        variables = clean_variables(home, FEEDBACK_BOOK_SOURCE=address)
         variables["PATH"] = f"{env / 'bin'}{os.pathsep}{variables['PATH']}"
         variables["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the kernel's debugger warns
         command = [env / "bin/python", "-c", EXECUTE, name, str(CELL_LIMIT)]
@@ -160,6 +170,16 @@ def rehearse(
         print(run.stdout, run.stderr, sep="\n")
     sys.stdout.flush()
     return good
+
+
+def colab_files(commit: str, folder: Path) -> list[Path]:
+    """Every notebook of the commit with the commit's package in its first cell."""
+    tree, files = folder / "tree", folder / "files"
+    with tarfile.open(fileobj=io.BytesIO(git_bytes("archive", "--format=tar", commit))) as archive:
+        archive.extractall(tree)
+    write = [sys.executable, tree / "book/tools/colab_files.py", files]
+    subprocess.run(write, check=True, stdout=subprocess.DEVNULL)
+    return sorted(files.iterdir())
 
 
 def put_namesake(packages: Path) -> None:
@@ -206,12 +226,14 @@ def main() -> int:
     if git("status", "--porcelain"):
         print("The working tree differs from it. What is tested is the commit.")
     start, original = time.monotonic(), environment()
-    texts = {path: git("show", f"{commit}:{path}") for path in chosen or committed}
-    results = [
-        rehearse(Path(path).name, solved(text), commit, original) for path, text in texts.items()
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        files = {file.name: file.read_text("utf-8") for file in colab_files(commit, Path(folder))}
+    names = [Path(path).name for path in chosen or committed]
+    results = [rehearse(name, solved(files[name]), "", original) for name in names]
     if not chosen:
-        text = namesake_notebook(texts[committed[0]])
+        text = git("show", f"{commit}:{committed[0]}")
+        results.append(rehearse("by-address.ipynb", solved(text), commit, original))
+        text = namesake_notebook(text)
         results.append(rehearse("name-clash.ipynb", text, commit, original, put_namesake))
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     print(f"in {time.monotonic() - start:.0f} s")
