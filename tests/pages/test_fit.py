@@ -24,6 +24,13 @@ CUT = """() => {
         ...shown.filter((one) => one.matches("pre, .output") && cut(one)),
     ].map(named);
 }"""
+WIDE_FORMULAS = """() => [...document.querySelectorAll("article mjx-container[display]")]
+    .filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => one.textContent.slice(0, 60))"""
+# What the bar above each folded cell says.
+BARS = """() => [...document.querySelectorAll("article details.hide > summary")].map((bar) =>
+    [...bar.children].filter((one) => one.checkVisibility()).map((one) => one.classList[0]),
+)"""
 # Of lines that wrap: how far their other rows stand to the right of where they begin.
 HANGING = """() => [...document.querySelectorAll("article .cell_input .line")].flatMap((line) => {
     const range = document.createRange();
@@ -66,6 +73,11 @@ def test_no_code_and_no_page_scrolls_sideways_whatever_the_width_and_the_text(vi
             wide += [(line, width, large) for line in scrolling_code(visit.page)]
     visit.page.evaluate("document.documentElement.style.fontSize = ''")
     assert wide == []
+
+
+def test_no_formula_scrolls_sideways_on_a_laptop(visit):
+    visit.page.set_viewport_size(LAPTOP)
+    assert visit.page.evaluate(WIDE_FORMULAS) == []
 
 
 def test_nothing_is_cut_on_paper_and_all_is_light(visit):
@@ -129,6 +141,14 @@ def test_a_reader_who_wants_whole_lines_keeps_them_on_the_next_page_but_not_on_p
         page.emulate_media(media="screen")
         button.click()
         assert scrolling_code(page) == []
+
+
+def test_the_bar_above_a_folded_cell_says_one_thing(chapter):
+    bars = chapter.evaluate(BARS)
+    assert bars == [["collapsed"]] * len(bars) != []
+    chapter.locator("article details.hide > summary").first.click()
+    assert chapter.evaluate(BARS)[0] == ["expanded"]
+    chapter.locator("article details.hide > summary").first.click()
 
 
 def test_a_folded_solution_is_printed_if_the_reader_says_so(chapter):

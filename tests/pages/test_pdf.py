@@ -126,14 +126,14 @@ def test_a_chapter_that_fills_its_last_sheet_leaves_no_blank_one(browser, folder
         assert {sheets(height) for height in range(fits, fits - 40, -8)} == {1 + 2}
 
 
-FOLDED = """<details class="admonition hide above-input">
+FOLDED = """<div class="cell"><details class="admonition hide above-input">
 <summary>
 <p class="collapsed admonition-title">Show</p>
 <p class="expanded admonition-title">Hide</p>
 <p class="printed admonition-title">Solution 1.1</p>
 </summary>
 <p class="content">Within.</p>
-</details>
+</details></div>
 <details class="look"><summary>What to look for</summary><p class="content">Within.</p></details>
 <details class="live-front"><summary>Let it write</summary><p class="content">Within.</p></details>
 """
