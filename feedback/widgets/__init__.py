@@ -10,7 +10,8 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
     memory_attention.py          where each head looks; its weights: memory_attention_weights.py
     timing_explorer.py           times of a sweep; with timing_explorer_plots.py and
                                  timing_explorer_words.py
-    live_model.py                a model that writes in the page; as bytes: quantised.py
+    live_model.py                a model that writes in the page; as bytes: quantised.py; with a
+                                 memory that keeps its length: live_model_length.py
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves

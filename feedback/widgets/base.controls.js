@@ -76,6 +76,14 @@ export function button(text, onClick) {
   return keepKeys(node);
 }
 
+// A box to tick, with what stands beside it; `onInput` is given whether it is ticked.
+export function checkbox(onInput, ...label) {
+  const input = keepKeys(element("input", { type: "checkbox" }));
+  listen(input, "change", () => onInput(input.checked));
+  const node = element("label", { className: "control" }, input, ...label);
+  return Object.assign(node, { input });
+}
+
 // A labelled menu of [value, text] pairs; `onInput` is given the value that was chosen, as text.
 export function menu(label, options, value, onInput) {
   const select = element("select", {}, ...options.map(([value, text]) => new Option(text, value)));

@@ -32,7 +32,7 @@ export function attentionPart(model, { decode }, { redraw }) {
     show({ tokens, place, record }) {
       const attention = record.attention[Number(layer.select.value)];
       const n = attention[0].length; // memory vectors, those of the n characters before this one
-      const largest = Math.max(...attention.flat());
+      const largest = Math.max(0, ...attention.map((shares) => Math.max(...shares)));
       letters.forEach((cell, i) => {
         const token = tokens[place - RECENT + i];
         setText(cell, token === undefined ? "" : visible(decode([token])));

@@ -14,6 +14,9 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// What the rows are called: the embedding, and each layer.
+export const namesOf = (learned) => learned.map((_, l) => (l === 0 ? "embedding" : `layer ${l}`));
+
 // A line with a bar: its label, the bar itself, and a number.
 export function barOf(className = "bar") {
   const [label, track, number] = ["label", "track", "percent"].map((name) =>

@@ -1,34 +1,19 @@
 // The feedback model with shared keys and values, one token after another, in plain loops (chapters
-// 4 and 5). d width, H heads, k = d / H, n memory vectors that are kept, V characters.
+// 4 and 5). d width, H heads, k = d / H, n memory vectors that are kept, V characters, S distances.
 
-// ---- weights ----
-
-// The tensors that feedback/widgets/quantised.py packed, by name, as float32.
-export function unpack(view, tensors) {
-  // A copy, because a Float32Array cannot begin at any byte.
-  const { buffer } = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
-  const product = (shape) => shape.reduce((size, n) => size * n, 1);
-  const rowsOf = (shape) => product(shape.length === 1 ? shape : shape.slice(0, -1));
-  const rows = tensors.map(([, shape]) => rowsOf(shape));
-  const floats = new Float32Array(
-    buffer,
-    0,
-    rows.reduce((sum, n) => sum + n, 0),
-  );
-  const integers = new Int8Array(buffer, floats.byteLength);
-  let [nextFloat, nextInteger] = [0, 0];
-  const unpacked = tensors.map(([name, shape], i) => {
-    const scales = floats.slice(nextFloat, (nextFloat += rows[i]));
-    if (shape.length === 1) return [name, scales];
-    const columns = shape.at(-1);
-    const tensor = new Float32Array(rows[i] * columns);
-    for (let row = 0, j = 0; row < rows[i]; row++) {
-      for (let end = j + columns; j < end; j++) tensor[j] = integers[nextInteger++] * scales[row];
-    }
-    return [name, tensor];
-  });
-  return Object.fromEntries(unpacked);
-}
+import { range } from "./base.numbers.js";
+import {
+  add,
+  mix,
+  norm,
+  normalise,
+  products,
+  relu,
+  softmax,
+  weightedRows,
+} from "./live_model.arithmetic.js";
+import { createPast } from "./live_model.past.js";
+import { unpack } from "./live_model.weights.js";
 
 // ---- one step ----
 
@@ -38,107 +23,126 @@ export function createModel({ config, tensors, weights: view }) {
   const k = d / heads;
   const weights = unpack(view, tensors);
   const embedding = weights["embedding.weight"];
+  const headsOf = (x) => range(0, heads).map((head) => x.subarray(head * k, (head + 1) * k));
 
-  // W x + b, for a matrix of one row an output.
-  function linear(name, x) {
+  // Each of these looks up its weights once, and returns what computes y from x with them.
+
+  // y = W x + b, for a matrix of one row an output.
+  function linear(name) {
     const [matrix, bias] = [weights[`${name}.weight`], weights[`${name}.bias`]];
-    const y = new Float32Array(matrix.length / x.length);
-    for (let row = 0, i = 0; row < y.length; row++) {
-      let sum = bias ? bias[row] : 0;
-      for (let column = 0; column < x.length; column++) sum += matrix[i++] * x[column];
-      y[row] = sum;
-    }
-    return y;
-  }
-
-  function normalised(name, x) {
-    const [gain, bias] = [weights[`${name}.weight`], weights[`${name}.bias`]];
-    const mean = x.reduce((sum, value) => sum + value, 0) / d;
-    const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / d;
-    const scale = 1 / Math.sqrt(variance + eps);
-    return x.map((value, i) => (value - mean) * scale * gain[i] + bias[i]);
-  }
-
-  // How much each head of a layer takes from each key: softmax of [(q + u)·key + q·r + s] / sqrt(k).
-  function attend(name, query, keys) {
-    const [u, r, s] = ["u", "r", "s"].map((term) => weights[`${name}.${term}`]);
-    const distances = s.length / heads;
-    return Array.from({ length: heads }, (_, head) => {
-      const scores = keys.map((key, j) => {
-        // Tables end with the nearest key; all that are too far share the first row.
-        const row = Math.max(0, distances - keys.length + j) * heads + head;
-        let sum = s[row];
-        for (let i = 0, a = head * k, b = row * k; i < k; i++, a++, b++) {
-          sum += (query[a] + u[a]) * key[a] + query[a] * r[b];
-        }
-        return sum / Math.sqrt(k);
-      });
-      return softmax(scores);
-    });
-  }
-
-  function readValues(attention, values) {
-    const read = new Float32Array(d);
-    attention.forEach((shares, head) =>
-      values.forEach((value, j) => {
-        for (let i = head * k; i < (head + 1) * k; i++) read[i] += shares[j] * value[i];
-      }),
-    );
-    return read;
-  }
-
-  // One layer: its output, and where its heads looked.
-  function runLayer(name, input, keys, values) {
-    let x = input;
-    let attention = Array.from({ length: heads }, () => []);
-    if (keys.length > 0) {
-      const query = linear(`${name}.attention.query`, normalised(`${name}.norm1`, x));
-      attention = attend(`${name}.attention`, query, keys);
-      x = sum(x, linear(`${name}.attention.output`, readValues(attention, values)));
-    }
-    const hidden = linear(`${name}.feed_forward.widen`, normalised(`${name}.norm2`, x));
-    hidden.forEach((value, i) => (hidden[i] = Math.max(0, value)));
-    return { x: sum(x, linear(`${name}.feed_forward.narrow`, hidden)), attention };
-  }
-
-  // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. Its step(token)
-  // returns all that was computed: outputs (L+1, d), attention (L, H, n), memory (d), logits (V).
-  function begin(mixture) {
-    const [keys, values] = [[], []];
-    return function step(token) {
-      const outputs = [embedding.slice(token * d, (token + 1) * d)];
-      const attention = [];
-      for (let layer = 0; layer < layers; layer++) {
-        const done = runLayer(`core.layers.${layer}`, outputs[layer], keys, values);
-        outputs.push(done.x);
-        attention.push(done.attention);
-      }
-      const memory = mix(outputs, mixture);
-      keys.push(linear("core.keys_values.0.key", memory));
-      values.push(linear("core.keys_values.0.value", memory));
-      if (keys.length > kept) [keys, values].forEach((past) => past.shift());
-      const logits = linear("head", normalised("core.norm", outputs[layers]));
-      return { token, outputs, attention, memory, logits };
+    return (x, y) => {
+      products(matrix, 0, x.length, x, y);
+      if (bias) add(y, bias);
     };
   }
 
-  return { begin };
+  function layerNorm(name) {
+    const [gain, bias] = [weights[`${name}.weight`], weights[`${name}.bias`]];
+    return (x, y) => normalise(x, gain, bias, eps, y);
+  }
+
+  // What each head reads from the past into `read`; returns how much it takes from each key, the
+  // softmax of [(q + u)·key + q·r + s] / sqrt(k).
+  function attention(name) {
+    const [u, r, s] = ["u", "r", "s"].map((term) => weights[`${name}.${term}`]);
+    const distances = s.length / heads;
+    const withU = new Float32Array(d);
+    const byDistance = new Float32Array(distances);
+    const scores = new Float32Array(kept);
+    return (query, past, read) => {
+      const n = past.length();
+      // Tables end with the nearest key; all that are too far share the first row.
+      const first = Math.max(0, distances - n);
+      withU.set(query);
+      add(withU, u);
+      const [queries, queriesWithU, reads] = [query, withU, read].map(headsOf);
+      return queries.map((q, head) => {
+        const at = past.start() + head * k;
+        products(past.keys, at, d, queriesWithU[head], scores, n);
+        products(r, first * d + head * k, d, q, byDistance, distances - first);
+        for (let j = 0; j < n; j++) {
+          const row = Math.max(0, distances - n + j);
+          scores[j] = (scores[j] + byDistance[row - first] + s[row * heads + head]) / Math.sqrt(k);
+        }
+        const shares = softmax(scores.subarray(0, n));
+        weightedRows(past.values, at, d, shares, reads[head]);
+        return shares;
+      });
+    };
+  }
+
+  // One layer: its output, and where its heads looked.
+  function layer(name) {
+    const [norm1, norm2] = ["norm1", "norm2"].map((part) => layerNorm(`${name}.${part}`));
+    const [attend, toQuery] = [attention(`${name}.attention`), linear(`${name}.attention.query`)];
+    const toOutput = linear(`${name}.attention.output`);
+    const [widen, narrow] = ["widen", "narrow"].map((part) =>
+      linear(`${name}.feed_forward.${part}`),
+    );
+    const [query, read, change] = range(0, 3).map(() => new Float32Array(d));
+    const hidden = new Float32Array(weights[`${name}.feed_forward.widen.weight`].length / d);
+    return (input, past) => {
+      const x = input.slice();
+      let shares = range(0, heads).map(() => new Float64Array(0));
+      if (past.length() > 0) {
+        norm1(x, change);
+        toQuery(change, query);
+        shares = attend(query, past, read);
+        toOutput(read, change);
+        add(x, change);
+      }
+      norm2(x, change);
+      widen(change, hidden);
+      relu(hidden);
+      narrow(hidden, change);
+      add(x, change);
+      return { x, shares };
+    };
+  }
+
+  const run = range(0, layers).map((l) => layer(`core.layers.${l}`));
+  const [lastNorm, head] = [layerNorm("core.norm"), linear("head")];
+  const [toKey, toValue] = ["key", "value"].map((part) => linear(`core.keys_values.0.${part}`));
+
+  // The logits (V) of a vector (d), by the last norm and the head. Of the last layer's output these
+  // are what the model predicts; of any other, what it would predict if no layer followed.
+  function predict(output) {
+    const [normalised, logits] = [new Float32Array(d), new Float32Array(embedding.length / d)];
+    lastNorm(output, normalised);
+    head(normalised, logits);
+    return logits;
+  }
+
+  // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. If `lengthOf` is
+  // given, another mixture, each is made as long as the vector that this one would have made. Its
+  // step(token) returns all that was computed: outputs (L+1, d), attention (L, H, n), memory (d),
+  // logits (V).
+  function begin({ mixture, lengthOf }) {
+    const past = createPast(kept, d);
+    return function step(token) {
+      const outputs = [embedding.slice(token * d, (token + 1) * d)];
+      const attention = [];
+      for (let l = 0; l < layers; l++) {
+        const { x, shares } = run[l](outputs[l], past);
+        outputs.push(x);
+        attention.push(shares);
+      }
+      const memory = mix(outputs, mixture);
+      if (lengthOf) stretch(memory, norm(mix(outputs, lengthOf)));
+      const [key, value] = past.next();
+      toKey(memory, key);
+      toValue(memory, value);
+      return { token, outputs, attention, memory, logits: predict(outputs[layers]) };
+    };
+  }
+
+  return { begin, predict };
 }
 
-// m = sum_l weights[l] * outputs[l]
-export function mix(outputs, weights) {
-  const m = new Float32Array(outputs[0].length);
-  outputs.forEach((output, l) => m.forEach((_, i) => (m[i] += weights[l] * output[i])));
-  return m;
-}
-
-const sum = (x, y) => x.map((value, i) => value + y[i]);
-
-export function softmax(scores, temperature = 1) {
-  const largest = Math.max(...scores);
-  const odds = Array.from(scores, (score) => Math.exp((score - largest) / temperature));
-  const total = odds.reduce((sum, value) => sum + value, 0);
-  return odds.map((value) => value / total);
+// Makes x so long, whatever its length; a vector of zeros stays one.
+function stretch(x, length) {
+  const scale = length / (norm(x) || 1);
+  for (let i = 0; i < x.length; i++) x[i] *= scale;
 }
 
 // ---- writing ----
@@ -184,9 +188,10 @@ export function draw(choices, number) {
 }
 
 // Reads the tokens of a prompt, then goes on; each call of next() is one token. `records` are those
-// of the last `kept` steps. The same settings (mixture, temperature, topK, seed) give the same tokens.
-export function createWriter(model, prompt, { mixture, seed, kept = 1, ...settings }) {
-  const step = model.begin(mixture);
+// of the last `kept` steps. The same settings (mixture, lengthOf, temperature, topK, seed) give the same
+// tokens.
+export function createWriter(model, prompt, { seed, kept = 1, ...settings }) {
+  const step = model.begin(settings);
   const random = randomNumbers(seed);
   const [tokens, records] = [[], []];
   const choose = () => draw(distribution(records.at(-1).logits, settings), random());
@@ -200,8 +205,8 @@ export function createWriter(model, prompt, { mixture, seed, kept = 1, ...settin
 }
 
 // The loss of each token of a text but the first, in nats, one at a time.
-export function* losses(model, tokens, mixture) {
-  const step = model.begin(mixture);
+export function* losses(model, tokens, settings) {
+  const step = model.begin(settings);
   for (let t = 1; t < tokens.length; t++)
     yield -Math.log(softmax(step(tokens[t - 1]).logits)[tokens[t]]);
 }

@@ -2,10 +2,11 @@
 //
 // Shown are the text, what may come next, where the heads look, the outputs of the layers, and the
 // loss on a held text (live_model.view.js, whose parts have a file each). The state is the settings,
-// which are traits: `prompt`, `temperature`, `top_k`, `seed` and `layer_weights`; all else follows
-// from them and from how many characters are wanted. The model runs in live_model.engine.js. What
-// there is to compute stands in live_model.tasks.js, and when it is computed in
-// live_model.scheduler.js. When the page comes to rest, the trait `text` is what was written.
+// which are traits: `prompt`, `temperature`, `top_k`, `seed`, `layer_weights` and `keep_length`; all
+// else follows from them and from how many characters are wanted. The model runs in
+// live_model.engine.js. What there is to compute stands in live_model.tasks.js, and when it is
+// computed in live_model.scheduler.js. When the page comes to rest, the trait `text` is what was
+// written.
 
 import { guarded, onChange, save, widget } from "./base.life.js";
 import { alphabet, createModel, createWriter, losses } from "./live_model.engine.js";
@@ -42,17 +43,20 @@ function live(model, el) {
   let playing = false;
   const beat = createBeat(20);
 
+  const memory = () => ({
+    mixture: get("layer_weights"),
+    lengthOf: get("keep_length") ? get("learned") : undefined,
+  });
   const text = createText(
     () => {
-      const names = ["layer_weights", "temperature", "top_k", "seed"];
-      const [mixture, temperature, topK, seed] = names.map(get);
-      return createWriter(engine, prompt, { mixture, temperature, topK, seed, kept: KEPT });
+      const [temperature, topK, seed] = ["temperature", "top_k", "seed"].map(get);
+      return createWriter(engine, prompt, { ...memory(), temperature, topK, seed, kept: KEPT });
     },
     () => wanted,
   );
-  const held = createLoss((mixture) => losses(engine, letters.encode(get("held_text")), mixture), {
-    learned: () => get("learned"),
-    now: () => get("layer_weights"),
+  const held = createLoss((made) => losses(engine, letters.encode(get("held_text")), made), {
+    learned: () => ({ mixture: get("learned") }),
+    now: memory,
   });
   const said = decoder(letters.decode);
   const scheduler = createScheduler((action) => guarded(el, action), {
@@ -102,6 +106,7 @@ function live(model, el) {
       scheduler.wake();
     },
     redraw: scheduler.wake,
+    predict: engine.predict,
   });
 
   function show() {
@@ -111,7 +116,7 @@ function live(model, el) {
     const shown = Math.min(Math.max(place ?? last, first), last);
     const record = records[shown - first];
     const read = Math.min(prompt.length, tokens.length);
-    const now = { playing, busy: text.isOld(), loss: held.loss };
+    const now = { playing, busy: text.isOld(), loss: held.loss, keepsLength: get("keep_length") };
     view.show({ tokens, prompt: read, first, place: shown, record, ...now });
   }
 
@@ -130,7 +135,7 @@ function live(model, el) {
     change();
   });
   const offs = [
-    onChange(model, ["temperature", "top_k", "seed", "layer_weights"], change),
+    onChange(model, ["temperature", "top_k", "seed", "layer_weights", "keep_length"], change),
     onChange(model, ["prompt"], changePrompt),
     scheduler.end,
   ];

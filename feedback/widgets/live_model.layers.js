@@ -1,14 +1,15 @@
 // The outputs of the layers, and the memory that their weights make of them.
 
-import { button, slider } from "./base.controls.js";
+import { button, checkbox, slider } from "./base.controls.js";
 import { save } from "./base.life.js";
 import { mean, percent, short, withWeight } from "./base.numbers.js";
 import { element, reducedMotion } from "./base.page.js";
-import { note, part, setText, titleOf } from "./live_model.elements.js";
+import { mix, norm } from "./live_model.arithmetic.js";
+import { namesOf, note, part, setText, titleOf } from "./live_model.elements.js";
 
 export function layersPart(model) {
   const learned = model.get("learned");
-  const names = learned.map((_, l) => (l === 0 ? "embedding" : `layer ${l}`));
+  const names = namesOf(learned);
   const only = (l) => learned.map((_, i) => (i === l ? 1 : 0));
   const presets = [
     ["Learned", learned],
@@ -39,17 +40,22 @@ export function layersPart(model) {
 
   const title = "Layers, and the memory they make";
   const buttons = presets.map(([button]) => button);
+  const keep = checkbox((on) => save(model, { keep_length: on }), "Keep the length");
+  const length = note();
   return {
     node: part(
       title,
       element("div", { className: "controls" }, titleOf(title), ...buttons),
       ...lines,
+      element("div", { className: "controls keep" }, keep, length),
     ),
     show({ record }) {
       const rows = [...record.outputs, record.memory];
       // A few features are far larger than all others; they must not make those pale.
       const full = 3 * Math.sqrt(mean(rows.map((row) => mean(row.map((value) => value * value)))));
       rows.forEach((row, i) => paint(strips[i], row, full, names[i] ?? "memory"));
+      const [own, usual] = [record.memory, mix(record.outputs, learned)].map(norm);
+      setText(length, lengthSaid(own.toFixed(1), usual.toFixed(1)));
       setText(scale, `blue: up to ${short(-full, 2)}, orange: up to ${short(full, 2)}`);
     },
     showSettings() {
@@ -60,6 +66,7 @@ export function layersPart(model) {
         numbers[l].value = weight;
         numbers[l].textContent = weight.toFixed(3);
       });
+      keep.input.checked = model.get("keep_length");
       for (const [button, preset] of presets) {
         const same = preset.every((weight, l) => Math.abs(weight - weights[l]) < 1e-6);
         button.ariaPressed = String(same);
@@ -74,6 +81,12 @@ export function layersPart(model) {
       });
     },
   };
+}
+
+function lengthSaid(own, usual) {
+  const said = `The memory vector is ${own} long`;
+  if (own === usual) return `${said}, as the learned weights make it.`;
+  return `${said}; the learned weights would make it ${usual}.`;
 }
 
 // One background for all features: many cells would take longer to draw than the model to run. The

@@ -16,7 +16,8 @@ from feedback.language_model import LanguageModel
 
 from . import quantised
 from .base import Widget, percent, sources
-from .traits import Checked, Number, Text, Weights, Whole, of_type, sequence
+from .live_model_length import MixtureOfLength
+from .traits import Checked, Number, OneOf, Text, Weights, Whole, of_type, sequence
 
 SHIPPED = "feedback-kv"
 SUM_TOLERANCE = 1e-6  # as `Config` has it for the same weights
@@ -56,7 +57,7 @@ class LiveModel(Widget):
         model: a LanguageModel with model="feedback-kv"; the shipped one if None.
         characters: what its tokens stand for, a `Characters` or the characters in order of tokens.
 
-    Each attribute from `prompt` to `layer_weights` is also an argument, can be set again, and
+    Each attribute from `prompt` to `keep_length` is also an argument, can be set again, and
     follows the page while a kernel runs. A wrong value raises a TypeError or a ValueError that says
     what is expected, and changes nothing.
 
@@ -70,6 +71,8 @@ class LiveModel(Widget):
         seed: of the characters drawn, 0 <= seed < 2**32.
         layer_weights: (L+1,) numbers that are not negative and sum to 1. None brings back those
             that the model was trained to.
+        keep_length: whether each memory vector is made as long as the learned weights would have
+            made it, so that other weights change its direction alone.
         text: prompt and continuation, as they stood in the page when it last came to rest.
         characters: all characters of the vocabulary, in the order of their tokens.
         learned: (L+1,) the layer weights that the model was trained to.
@@ -95,6 +98,7 @@ class LiveModel(Widget):
     layer_weights = Weights(
         lambda self: len(self.learned), SUM_TOLERANCE, none=lambda self: self.learned
     ).tag(sync=True)
+    keep_length = OneOf((True, False)).tag(sync=True)
     text = Text(1, lambda self: self.characters).tag(sync=True)
 
     def __init__(
@@ -107,6 +111,7 @@ class LiveModel(Widget):
         top_k: int | None = None,
         seed: int = 0,
         layer_weights: Sequence[float] | None = None,
+        keep_length: bool = False,
     ):
         if model is None:
             if characters is not None:
@@ -141,14 +146,23 @@ class LiveModel(Widget):
             top_k=top_k,
             seed=seed,
             layer_weights=layer_weights,
+            keep_length=keep_length,
             text=prompt,
         )
 
     def language_model(self) -> LanguageModel:
         """The model that runs in the page, in PyTorch: with its int8 weights as float32, with the
-        layer weights that are set, and with its bounded memory."""
+        layer weights that are set, and with its bounded memory.
+
+        With `keep_length` its mixture is a `MixtureOfLength`. That is no part of a config, so what
+        `save` writes is the model without it.
+        """
         config = replace(self._config, memory_mixture=self.layer_weights)
-        return quantised.unpack(self.buffer, self.tensors, config)
+        model = quantised.unpack(self.buffer, self.tensors, config)
+        if self.keep_length:
+            model.core.mixture = MixtureOfLength(self.layer_weights, self.learned)
+            model.core.path = "loop"  # the fast path reads weights, and would not ask the mixture
+        return model
 
     @torch.no_grad()
     def loss(self) -> float | None:
@@ -161,7 +175,8 @@ class LiveModel(Widget):
 
     @torch.no_grad()
     def describe(self) -> str:
-        """One sentence that says what the picture shows, and one on the loss of the held text."""
+        """One sentence that says what the picture shows, and one on the loss of the held text; with
+        `keep_length` one more says so."""
         shares = self.language_model()(self.encode(self.text)[None])[0, -1].softmax(-1)
         best = shares.topk(min(3, len(shares)))
         likeliest = ", ".join(
@@ -174,6 +189,8 @@ class LiveModel(Widget):
         )
         if self.held_text:
             sentence += f" Loss on the held text: {self.loss():.2f} nats a character."
+        if self.keep_length:
+            sentence += " The memory keeps its learned length."
         return sentence
 
     def encode(self, text: str) -> torch.Tensor:

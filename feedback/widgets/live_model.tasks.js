@@ -26,17 +26,17 @@ export function createText(begin, length) {
 }
 
 // The loss of each character of a text: with the weights that were `learned`, and with those of
-// `now`. measure(weights) gives one after another.
-export function createLoss(measure, weights) {
+// `now`. measure(memory) gives one after another, for memory vectors that are made so.
+export function createLoss(measure, memory) {
   const loss = {};
-  function* all(mixture) {
+  function* all(made) {
     const found = [];
-    for (const one of measure(mixture)) yield found.push(one);
+    for (const one of measure(made)) yield found.push(one);
     return found;
   }
   const measuring = background(function* () {
-    loss.learned ??= yield* all(weights.learned());
-    loss.now = yield* all(weights.now());
+    loss.learned ??= yield* all(memory.learned());
+    loss.now = yield* all(memory.now());
   });
   return { loss, measure: measuring.ask, step: measuring.step };
 }

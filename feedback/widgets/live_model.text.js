@@ -56,7 +56,7 @@ export function textPart({ characters, decode }, { lookAt }) {
   return {
     node: element("div", {}, box, place, sentence),
     show(now) {
-      const { tokens, first, place, prompt, record, busy, loss } = now;
+      const { tokens, first, place, prompt, record, busy, loss, keepsLength } = now;
       settle(now);
       box.toggleAttribute("data-old", busy);
       const ends = [Math.max(settled, Math.min(place, prompt)), place, place + 1];
@@ -70,19 +70,22 @@ export function textPart({ characters, decode }, { lookAt }) {
       which.value = `Character ${place + 1} of ${tokens.length}: ${name}`;
       chosen.ariaValueText = which.value;
       const before = decode(tokens.slice(Math.max(0, place + 1 - SAID), place + 1));
-      if (!busy) sentence.say(describe(before, record, decode, loss));
+      if (!busy) sentence.say(describe(before, record, decode, loss, keepsLength));
     },
   };
 }
 
 // The same words as LiveModel.describe in Python.
-function describe(text, { logits }, decode, loss) {
+function describe(text, { logits }, decode, loss, keepsLength) {
   const best = distribution(logits, { temperature: 1 }).slice(0, 3);
   const likeliest = best.map(
     ([token, share]) => `${quoted(decode([token]))} ${percent(share)}\u00a0%`,
   );
   const which = `After ${quoted(text)}, the likeliest next characters before temperature and top-k:`;
-  const sentence = `${which} ${likeliest.join(", ")}.`;
-  if (!loss.now?.length) return sentence;
-  return `${sentence} Loss on the held text: ${mean(loss.now).toFixed(2)} nats a character.`;
+  const said = [`${which} ${likeliest.join(", ")}.`];
+  if (loss.now?.length) {
+    said.push(`Loss on the held text: ${mean(loss.now).toFixed(2)} nats a character.`);
+  }
+  if (keepsLength) said.push("The memory keeps its learned length.");
+  return said.join(" ");
 }

@@ -5,6 +5,7 @@ import { element, frame } from "./base.page.js";
 import { attentionPart } from "./live_model.attention.js";
 import { lossPart, nextPart } from "./live_model.chances.js";
 import { layersPart } from "./live_model.layers.js";
+import { lensPart } from "./live_model.lens.js";
 import { controlsPart, promptPart } from "./live_model.settings.js";
 import { textPart } from "./live_model.text.js";
 
@@ -13,10 +14,11 @@ export function buildView(model, alphabet, actions) {
   const controls = controlsPart(model, alphabet, actions);
   const text = textPart(alphabet, actions);
   const layers = layersPart(model);
+  const lens = lensPart(model, alphabet, actions);
   const attention = attentionPart(model, alphabet, actions);
   const chances = [nextPart(model, alphabet)];
   if (model.get("held_text")) chances.push(lossPart(model, alphabet));
-  const above = [prompt, controls, text, layers, attention];
+  const above = [prompt, controls, text, layers, lens, attention];
   const parts = [...above, ...chances];
   return {
     picture: frame(

@@ -7,8 +7,8 @@
 // chosen of them: `what`, `over`, `at`, `unit` and `variants`. How a model is drawn, here, in the
 // plot and in the table, stands in timing_explorer.looks.js.
 
-import { keepKeys, menu } from "./base.controls.js";
-import { guarded, listen, onChange, onWidth, save, widget } from "./base.life.js";
+import { checkbox, menu } from "./base.controls.js";
+import { guarded, onChange, onWidth, save, widget } from "./base.life.js";
 import { element, frame, liveSentence } from "./base.page.js";
 import { runKey, swatch } from "./timing_explorer.looks.js";
 import { drawPlot } from "./timing_explorer.plot.js";
@@ -59,13 +59,14 @@ function buildExplorer(model) {
   const menus = { what: chooser("Time of", "what"), over: chooser("against", "over") };
   menus.at = chooser("at", "at");
   menus.unit = menu("in", pairs(UNITS), "", (unit) => choose({ unit }));
-  const boxes = variants.map((variant) =>
-    variantBox(variant, (on) => {
+  const boxes = variants.map((variant) => {
+    const onInput = (on) => {
       const chosen = model.get("variants");
       const next = variants.filter((v) => (v === variant ? on : chosen.includes(v)));
       choose({ variants: next });
-    }),
-  );
+    };
+    return checkbox(onInput, swatch(variant), variant);
+  });
 
   const plot = element("div", { className: "plot" });
   const table = element("div", { className: "numbers", role: "group", tabIndex: 0 });
@@ -116,13 +117,6 @@ function fill(select, texts, value) {
     select.replaceChildren(...texts.map((text) => new Option(text, text)));
   }
   select.value = value;
-}
-
-function variantBox(variant, onInput) {
-  const input = keepKeys(element("input", { type: "checkbox" }));
-  listen(input, "change", () => onInput(input.checked));
-  const node = element("label", { className: "control" }, input, swatch(variant), variant);
-  return Object.assign(node, { input });
 }
 
 function machineCard({ name, machine }, alike) {

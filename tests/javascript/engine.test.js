@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mix, norm, softmax } from "../../feedback/widgets/live_model.arithmetic.js";
 import {
   alphabet,
   createModel,
@@ -10,11 +11,9 @@ import {
   distribution,
   draw,
   losses,
-  mix,
   randomNumbers,
-  softmax,
-  unpack,
 } from "../../feedback/widgets/live_model.engine.js";
+import { unpack } from "../../feedback/widgets/live_model.weights.js";
 
 const near = (found, expected, by = 1e-6) => {
   assert.equal(found.length, expected.length);
@@ -91,12 +90,12 @@ test("what was packed comes back, each row times its scale", () => {
 });
 
 test("where all weights are 0, the bias of the head is all there is", () => {
-  const step = modelOf({ "head.bias": HEAD_BIAS }).begin([0.5, 0.5]);
+  const step = modelOf({ "head.bias": HEAD_BIAS }).begin({ mixture: [0.5, 0.5] });
   for (const token of [0, 1, 2]) near(step(token).logits, HEAD_BIAS);
 });
 
 test("where all weights are 0, every head looks at all memory vectors alike, the last 3", () => {
-  const step = modelOf({}).begin([0.5, 0.5]);
+  const step = modelOf({}).begin({ mixture: [0.5, 0.5] });
   const seen = [0, 1, 2, 0, 1].map((token) => step(token).attention[0]);
   seen.forEach((heads, t) => {
     const n = Math.min(t, CONFIG.memory);
@@ -107,7 +106,7 @@ test("where all weights are 0, every head looks at all memory vectors alike, the
 test("a bias of a distance of ln 3 makes a head look there three times as much", () => {
   // Rows are distances, the nearest last; columns are heads. Scores are divided by sqrt(k).
   const steps = [0, 0, 0, 0, 3, 0];
-  const step = modelOf({ [`${LAYER}.attention.s`]: steps }).begin([0.5, 0.5]);
+  const step = modelOf({ [`${LAYER}.attention.s`]: steps }).begin({ mixture: [0.5, 0.5] });
   [0, 1, 2].forEach(step);
   const [first, second] = step(0).attention[0];
   const odds = Math.exp(3 / Math.sqrt(2));
@@ -119,7 +118,7 @@ test("a bias of a distance of ln 3 makes a head look there three times as much",
 });
 
 test("a memory vector is the mixture of embedding and layer", () => {
-  const step = modelOf({ "embedding.weight": EMBEDDING }).begin([0.25, 0.75]);
+  const step = modelOf({ "embedding.weight": EMBEDDING }).begin({ mixture: [0.25, 0.75] });
   const { outputs, memory } = step(1);
   near(outputs[0], [0, 2, 0, 0]);
   near(outputs[1], [0, 2, 0, 0]); // a layer of zeros adds nothing
@@ -142,16 +141,49 @@ test("a head that sees values reads their weighted mean", () => {
     "embedding.weight": EMBEDDING,
     "core.keys_values.0.value.weight": identity,
     [`${LAYER}.attention.output.weight`]: identity,
-  }).begin([1, 0]); // the memory is the embedding
+  }).begin({ mixture: [1, 0] }); // the memory is the embedding
   step(0);
   step(1);
   near(step(2).outputs[1], [1 / 2, 2 / 2, 3, 0]); // half of each before, and its own embedding
 });
 
+test("a memory vector may keep the length that another mixture gives it", () => {
+  // A layer whose feed-forward adds 3 to the third feature, and nothing else.
+  const model = modelOf({
+    "embedding.weight": EMBEDDING,
+    [`${LAYER}.feed_forward.narrow.weight`]: Array.from({ length: 32 }, (_, i) => +(i === 16)),
+    [`${LAYER}.norm2.bias`]: [3, 0, 0, 0],
+    [`${LAYER}.feed_forward.widen.weight`]: [1],
+  });
+  const [last, equal] = [
+    [0, 1],
+    [0.5, 0.5],
+  ];
+  near(model.begin({ mixture: last })(1).memory, [0, 2, 3, 0]);
+  const made = model.begin({ mixture: last, lengthOf: equal })(1).memory;
+  near([norm(made)], [norm([0, 2, 1.5, 0])]);
+  near([made[2] / made[1]], [3 / 2]); // its direction is its own
+  near(model.begin({ mixture: equal, lengthOf: equal })(1).memory, [0, 2, 1.5, 0]);
+  const zeros = modelOf({}).begin({ mixture: last, lengthOf: equal });
+  near(zeros(1).memory, [0, 0, 0, 0]);
+});
+
+test("what an output would predict goes through the last norm and the head", () => {
+  const model = modelOf({
+    "core.norm.weight": [2, 2, 2, 2],
+    "core.norm.bias": [0, 0, 0, 5],
+    "head.weight": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1],
+    "head.bias": [0, 0, 1],
+  });
+  // Mean 0 and variance 1, but for eps.
+  near(model.predict(new Float32Array([1, -1, 1, -1])), [2, -2, -2 + 5 + 1], 1e-4);
+  near(model.predict(new Float32Array([10, -10, 10, -10])), [2, -2, 4], 1e-4); // of any length
+});
+
 test("the loss of a model that knows how often each character comes is -log of that share", () => {
   const model = modelOf({ "head.bias": HEAD_BIAS });
   near(
-    [...losses(model, [0, 1, 2, 0], [0.5, 0.5])],
+    [...losses(model, [0, 1, 2, 0], { mixture: [0.5, 0.5] })],
     [1 / 4, 5 / 8, 1 / 8].map((p) => -Math.log(p)),
   );
 });

@@ -19,7 +19,7 @@ def test_the_first_screen_shows_the_live_model_and_the_result(open_page, mode, w
     with open_page(PAGE, viewport=viewport, color_scheme=mode) as visit:
         folded = visit.page.locator(".live-front")
         folded.evaluate("(details) => { details.open = false; scrollTo(0, 0); }")
-        assert folded.locator("summary").evaluate(BOTTOM) <= 720
+        assert visit.page.locator(LIVE).evaluate(BOTTOM) <= 720
         assert visit.page.locator(FIGURE).evaluate(BOTTOM) <= 720 * screens
         assert visit.page.locator(f"{FIGURE} svg").evaluate(
             "(svg) => svg.querySelector('text') && getComputedStyle(svg).color"

@@ -1,40 +1,7 @@
 """The live model writes a long text: a step takes no longer, and the text stays whole."""
 
-import base64
-
 import pytest
-import torch
-from live_model_page import come_to_rest, play_some, press
-from looking import CHANGE_AT_ONCE
-
-from feedback import Config, LanguageModel
-from feedback.widgets import LiveModel, base
-
-# The widget beside no kernel, in a page of its own; `tell` says how many characters there are.
-DRAW = """async ([source, css, buffer, state]) => {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    const { default: widget } = await import(url);
-    const bytes = Uint8Array.from(atob(buffer), (character) => character.charCodeAt(0));
-    const values = { ...state, buffer: new DataView(bytes.buffer) };
-    const listeners = {};
-    const of = (event) => (listeners[event] ??= new Set());
-    const model = {
-        get: (name) => values[name],
-        set(name, value) {
-            if (values[name] === value) return;
-            values[name] = value;
-            of(`change:${name}`).forEach((listen) => listen());
-        },
-        on: (event, listen) => of(event).add(listen),
-        off: (event, listen) => of(event).delete(listen),
-        save_changes() {},
-    };
-    window.values = values;
-    const el = document.createElement("div");
-    document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-    document.body.append(el);
-    widget.render({ model, el });
-}"""
+from live_model_page import come_to_rest, draw_small_model, play_some, press
 
 # From here on, counts how many elements of arrays are copied and how much text is written.
 COUNT = """() => {
@@ -65,17 +32,8 @@ LONGEST_PIECE = """(text) => Math.max(...[text, ...text.querySelectorAll("div")]
 @pytest.fixture(params=["\n ab", "_ ab"], ids=["lines", "one line"])
 def quick(request, browser):
     """The widget with a model that writes very fast, with ends of lines or without."""
-    config = Config("feedback-kv", 4, d_model=8, heads=2, n_layers=1, d_ff=8, memory_size=4)
-    torch.manual_seed(0)
-    python = LiveModel(LanguageModel(config), request.param, prompt="ab", held_text="ab")
-    names = ("tensors", "config", "characters", "learned", "prompt", "held_text", "temperature")
-    state = {name: getattr(python, name) for name in (*names, "top_k", "seed", "layer_weights")}
-    buffer = base64.b64encode(python.buffer).decode()
     with browser.new_page() as page:
-        page.evaluate(CHANGE_AT_ONCE)
-        source, css = base.script("live_model"), base.style("live_model")
-        page.evaluate(DRAW, [source, css, buffer, state])
-        come_to_rest(page.locator("body"))
+        draw_small_model(page, request.param)
         page.get_by_label("Speed").select_option("as fast as it can")
         yield page.locator("body")
 

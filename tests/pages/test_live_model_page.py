@@ -172,7 +172,7 @@ def test_on_a_slow_phone_the_first_sentence_is_that_of_the_prompt(open_page):
 
 
 def test_the_sentence_is_pythons(widget):
-    shipped().layer_weights = shipped().learned
+    shipped().layer_weights, shipped().keep_length = shipped().learned, False
     shipped().text = write_some(widget, 15)
     widget.locator("[aria-live=polite]", has_text=shipped().describe()).wait_for()
 
@@ -205,8 +205,8 @@ def drag_weight(widget, layer: int, to: float):
     come_to_rest(widget)
 
 
-def twin_loss(weights: list[float]) -> float:
-    shipped().layer_weights = weights
+def twin_loss(weights: list[float], keep_length=False) -> float:
+    shipped().layer_weights, shipped().keep_length = weights, keep_length
     return shipped().loss()
 
 
@@ -225,6 +225,87 @@ def test_presets(widget, name, weights):
     assert shown_losses(widget)[1] == nats(twin_loss(weights))
     pressed = widget.locator("button[aria-pressed=true]").all_text_contents()
     assert pressed == [name]
+
+
+def test_a_changed_mixture_can_keep_the_length_of_the_learned_one(widget):
+    length = len(write_some(widget, 25))
+    press(widget, "Last layer")
+    come_to_rest(widget)
+    last, lengths = [0, 0, 0, 0, 1], widget.locator(".keep .note")
+    assert memory_length(lengths) > 2 * memory_length(lengths, "would make it")
+    box = widget.get_by_label("Keep the length")
+    box.focus()
+    box.press("Space")
+    come_to_rest(widget)
+    assert shown_weights(widget) == last
+    text = text_of(widget)
+    assert text == drawn_in_python("ROMEO:\n", length, mixture=last, keep_length=True)
+    trace = twin(last, keep_length=True).trace(shipped().encode(text)[None])
+    expected = trace.memory[0, -1].norm().item()
+    assert memory_length(lengths) == pytest.approx(expected, abs=0.06)
+    assert lengths.text_content().endswith(", as the learned weights make it.")
+    assert shown_losses(widget) == [
+        nats(twin_loss(shipped().learned)),
+        nats(twin_loss(last, keep_length=True)),
+    ]
+    shipped().text = text
+    widget.locator("[aria-live=polite]", has_text=shipped().describe()).wait_for()
+    box.uncheck()
+    come_to_rest(widget)
+    assert shown_losses(widget)[1] == nats(twin_loss(last))
+
+
+def memory_length(said, after: str = "The memory vector is") -> float:
+    return float(said.text_content().partition(after)[2].split()[0].rstrip("."))
+
+
+def shown_lens(widget) -> list[list[str]]:
+    rows = widget.locator(".lens tbody tr").all()
+    return [row.locator("td").all_text_contents() for row in rows]
+
+
+@pytest.mark.parametrize("settings", [{}, {"mixture": [0.2] * 5, "keep_length": True}])
+def test_the_lens_shows_what_python_makes_of_each_output(widget, settings):
+    if settings:
+        press(widget, "Equal")
+        widget.get_by_label("Keep the length").check()
+    text = write_some(widget, 20)
+    summary = widget.locator("summary", has_text="What each layer would predict")
+    summary.focus()
+    summary.press("Enter")
+    come_to_rest(widget)
+    widget.locator(".lens td", has_text="%").first.wait_for()
+    model = twin(**settings)
+    trace = model.trace(shipped().encode(text)[None])
+    outputs = [*trace.outputs[:, 0, -1], trace.memory[0, -1]]
+    names = widget.locator(".lens tbody th").all_text_contents()
+    assert names == ["embedding", "layer 1", "layer 2", "layer 3", "layer 4", "memory"]
+    for row, output in zip(shown_lens(widget), outputs, strict=True):
+        best = model.head(model.core.norm(output)).softmax(-1).topk(3)
+        for cell, token, share in zip(row, best.indices, best.values, strict=True):
+            character = shipped().characters[token]
+            assert cell[0] == {"\n": "↵", " ": "␣"}.get(character, character)
+            assert int(cell[1:].split()[0]) == pytest.approx(100 * share.item(), abs=0.51)
+    widget.get_by_label("Character to look at").press("ArrowLeft")
+    come_to_rest(widget)
+    marked = set(widget.locator(".lens [data-drawn] .letter").all_text_contents())
+    assert marked <= {text[-1].replace(" ", "␣").replace("\n", "↵")}
+
+
+def test_folded_the_lens_computes_nothing(widget):
+    assert widget.locator(".lens td").all_text_contents() == [""] * 18
+    write_some(widget, 12)
+    assert widget.locator(".lens td").all_text_contents() == [""] * 18
+    summary = widget.locator(".lens summary")
+    summary.click()
+    widget.locator(".lens td", has_text="%").first.wait_for()
+    before = shown_lens(widget)
+    summary.click()
+    write_some(widget, 16)
+    assert shown_lens(widget) == before  # as it was when it was folded
+    summary.click()
+    come_to_rest(widget)
+    assert shown_lens(widget) != before
 
 
 def test_another_seed_is_another_text_and_the_first_comes_back(widget):
@@ -282,6 +363,7 @@ def test_any_earlier_character_can_be_looked_at(widget):
     assert widget.locator("mark").text_content() == "M"
     assert text_of(widget) == text
     shipped().text, shipped().layer_weights = "ROM", shipped().learned
+    shipped().keep_length = False
     widget.locator("[aria-live=polite]", has_text=shipped().describe()).wait_for()
     came_next = widget.locator(".bar[data-drawn] .label").text_content()
     assert came_next == "E"

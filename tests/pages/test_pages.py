@@ -67,7 +67,7 @@ def test_page_is_light(visit, book, addresses, scheme):
     files = [name for name in names if not name.startswith(("blob:", "data:", "/_static/buffers/"))]
     sizes = {name: sent_bytes(Path(f"{book}{unquote(name)}")) for name in files}
     heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:10]
-    assert sum(sizes.values()) < 1.5e6, heaviest
+    assert sum(sizes.values()) < 1.0e6, heaviest
 
 
 @cache

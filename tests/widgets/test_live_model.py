@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from feedback import Config, LanguageModel, data, pretrained
 from feedback.widgets import LiveModel
 from feedback.widgets.live_model import HELD_TEXT
+from feedback.widgets.live_model_length import MixtureOfLength
 
 CONFIG = Config(n_tokens=4, d_model=8, heads=2, n_layers=2, d_ff=16, max_distance=6)
 
@@ -45,6 +46,37 @@ def test_its_loss_on_the_held_text_is_pytorchs():
     first_five = F.cross_entropy(logits, tokens[1:6]).item()
     widget.held_text = HELD_TEXT[:6]
     assert widget.loss() == pytest.approx(first_five, abs=1e-5)
+
+
+def test_memory_vectors_keep_the_length_that_the_learned_weights_give_them():
+    widget = LiveModel(layer_weights=[0, 0, 0, 0, 1])
+    tokens, learned = widget.encode("ROMEO:\nBut, soft!")[None], torch.tensor(widget.learned)
+    change = widget.loss() - LiveModel().loss()
+    longer = widget.language_model().trace(tokens).memory.norm(dim=-1)
+    widget.keep_length = True
+    trace = widget.language_model().trace(tokens)
+    usual = torch.einsum("l,lbtd->btd", learned, trace.outputs)
+    assert longer.mean() > 2 * usual.norm(dim=-1).mean()
+    # Every memory vector points to where the last output does.
+    expected = F.normalize(trace.outputs[-1], dim=-1) * usual.norm(dim=-1, keepdim=True)
+    torch.testing.assert_close(trace.memory, expected)
+    # Most of what the change cost came from the length.
+    assert 0 < widget.loss() - LiveModel().loss() < 0.2 * change
+    logits = widget.language_model()(widget.encode(HELD_TEXT)[None, :-1])
+    loss = F.cross_entropy(logits[0], widget.encode(HELD_TEXT)[1:]).item()
+    assert widget.loss() == pytest.approx(loss)
+    assert widget.describe().endswith(" The memory keeps its learned length.")
+
+
+def test_with_the_learned_weights_there_is_no_length_to_keep():
+    usual, kept = LiveModel(), LiveModel(keep_length=True)
+    assert kept.loss() == pytest.approx(usual.loss(), abs=1e-5)
+
+
+def test_a_memory_of_zeros_stays_one():
+    mixture = MixtureOfLength([1, 0], length_of=[0, 1])
+    outputs = [torch.tensor([[[0.0, 0], [3, 4]]]), torch.tensor([[[1.0, 2], [0, 10]]])]
+    assert mixture(outputs).tolist() == [[[0, 0], [pytest.approx(6), pytest.approx(8)]]]
 
 
 def test_it_says_what_comes_next_and_what_the_held_text_costs():
@@ -122,6 +154,7 @@ def test_a_model_with_fixed_layer_weights_and_its_own_memory_size_keeps_both(own
         ({"seed": 1.5}, "seed is 1.5"),
         ({"layer_weights": [0.5, 0.5]}, "layer_weights has length 2; it must have 3"),
         ({"layer_weights": [1, 1, 1]}, "layer_weights sums to 3"),
+        ({"keep_length": 1}, "keep_length is 1; choose one of True, False"),
     ],
 )
 def test_wrong_arguments_are_named(own, arguments, message):
