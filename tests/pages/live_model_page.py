@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from looking import PATIENCE
 
 from feedback.widgets import LiveModel
 
@@ -74,6 +75,7 @@ def wait_for_length(widget, length: int):
     widget.page.wait_for_function(
         "([widget, length]) => widget.querySelector('.text').textContent.length >= length",
         arg=[widget.element_handle(), length],
+        timeout=1000 * PATIENCE,
     )
 
 
