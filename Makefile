@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin/
 READY := .venv/.ready
 
-# How many test files are tried at once. Page tests wait for a browser half of the time.
+# How many tests are tried at once. Page tests wait for a browser half of the time.
 TESTERS ?= 3
 
 # What needs nothing to run. The recipes of book, test and check are plain commands that Windows
@@ -38,7 +38,7 @@ pdf: $(READY) ## the whole book as one PDF, its solutions left out (or SOLUTIONS
 
 test: book ## build the book, then run every test
 	$(lint)
-	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(lint)

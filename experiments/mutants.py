@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import importlib
 import inspect
@@ -84,10 +85,16 @@ def refused(number: str, source: str | None = None, answer=None) -> str | None:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
+@functools.cache
+def all_changed(number: str) -> list[Mutant]:
+    """The mutants of an exercise's solution; to write each as source takes a while."""
+    return list(mutants(solutions()[number].source))
+
+
 def changed(number: str) -> list[Mutant]:
     """The mutants of an exercise's solution that are wrong."""
     harmless = equivalent(number)
-    return [one for one in mutants(solutions()[number].source) if one.change not in harmless]
+    return [one for one in all_changed(number) if one.change not in harmless]
 
 
 def accepted(number: str, wrong: Iterable[Mutant]) -> list[str]:

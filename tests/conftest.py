@@ -17,16 +17,18 @@ LONG = (
     "lab",
     "questions",
     "kept_answers",
-    "accessibility",
     "blocked_storage",
     "live_model_page",
 )
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the files that take long."""
+def pytest_collection_modifyitems(config, items):
+    """Begin with the files that take long. What is in no group is one with the rest of its file."""
     place = {f"test_{name}.py": index for index, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 import yaml
 
@@ -42,10 +41,14 @@ def setup(app):
 
 
 def cell(source: str, **metadata):
+    import nbformat  # here, for it takes long, and every worker reads this file
+
     return nbformat.v4.new_code_cell(source, metadata=metadata)
 
 
 def write_chapter(path: Path, title: str, *sources: str, **metadata):
+    import nbformat
+
     heading = nbformat.v4.new_markdown_cell(f"# {title}")
     notebook = nbformat.v4.new_notebook(cells=[heading, *map(cell, sources)])
     for index, one in enumerate(notebook.cells):

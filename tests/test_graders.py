@@ -14,7 +14,7 @@ from answers.solutions import solutions
 from feedback.__main__ import main
 from feedback.graders import prairielearn, quiz
 from feedback.graders.chapters import chapters, read_chapter
-from feedback.notebook.checks import Mistake, grade
+from feedback.graders.grading import Mistake, grade
 from feedback.notebook.checks.verdict import EXERCISES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -27,9 +27,9 @@ SOLUTION = """\
 ### END SOLUTION
 """
 TEST = """\
-from feedback.notebook import checks
+from feedback.graders.grading import grade
 
-checks.grade("{number}", {name})
+grade("{number}", {name})
 """
 
 

@@ -26,9 +26,9 @@ name = "{id}"
 
 @test_case(points={points}, name="Exercise {number}")
 def test_exercise({name}):
-    from feedback.notebook import checks
+    from feedback.graders.grading import grade
 
-    checks.grade("{number}", {name})
+    grade("{number}", {name})
 """
 
 

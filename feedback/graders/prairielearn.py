@@ -43,7 +43,7 @@ from code_feedback import Feedback
 from pl_helpers import name, points
 from pl_unit_test import PLTestCase
 
-from feedback.notebook import checks
+from feedback.graders.grading import Mistake, grade
 
 
 class Test(PLTestCase):
@@ -51,8 +51,8 @@ class Test(PLTestCase):
     @name("Exercise {number}")
     def test_exercise(self):
         try:
-            checks.grade("{number}", getattr(self.st, "{answer}", None))
-        except checks.Mistake as mistake:
+            grade("{number}", getattr(self.st, "{answer}", None))
+        except Mistake as mistake:
             Feedback.add_feedback(str(mistake))
             Feedback.set_score(0)
         else:

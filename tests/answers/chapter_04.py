@@ -463,8 +463,8 @@ def squares(d, L):
 
 @to("4.2")
 def by_jacobian(model, x, t, j):
-    jacobian = torch.autograd.functional.jacobian(model, x)  # (1, T, d, 1, T, d)
-    return bool(jacobian[0, t, :, 0, j].any())
+    jacobian = torch.autograd.functional.jacobian(lambda x: model(x)[0, t], x)  # (d, 1, T, d)
+    return bool(jacobian[:, 0, j].any())
 
 
 @to("4.2")

@@ -52,14 +52,15 @@ def test_slips_of_a_reader_are_among_the_changes(change):
 
 
 def test_an_answer_that_does_not_end_is_refused(monkeypatch):
-    monkeypatch.setattr(mutants, "SECONDS", 1)
+    solutions()["1.1"].answer()  # with what it imports
+    monkeypatch.setattr(mutants, "SECONDS", 0.2)
     endless = "def window_mask_solution(queries, keys, size):\n    while True: pass"
     assert "TimeoutError" in mutants.refused("1.1", endless)
 
 
 @pytest.mark.parametrize("number", mutants.CHANGED)
 def test_changes_that_change_nothing_are_changes_and_have_a_reason(number):
-    made = {one.change for one in changes(solutions()[number].source)}
+    made = {one.change for one in mutants.all_changed(number)}
     assert EQUIVALENT.get(number, {}).keys() <= made
     assert all(len(reason.split()) > 2 for reason in EQUIVALENT.get(number, {}).values())
 

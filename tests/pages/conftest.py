@@ -14,6 +14,8 @@ from looking import (
     FORGET,
     KEEP_WHAT_STARTS_WIDGETS,
     LAPTOP,
+    PAGES,
+    PATIENCE,
     PHONE,
     PROJECTOR,
     START_ALL_AT_ONCE,
@@ -25,12 +27,37 @@ from looking import (
 from questions import ATTENTION
 from serving import Plain, Whole, served
 
+# The files whose tests look at each page of the book, in the order in which they share it: the
+# first see it as it came, and the last changes what stands there.
+OF_EVERY_PAGE = [
+    f"test_{name}.py" for name in ("pages", "theme_page", "every_widget", "fit", "accessibility")
+]
 
-def pytest_collection_modifyitems(items):
-    """Mark what stands in this folder, and skip what needs a browser where there is none."""
+
+def pytest_generate_tests(metafunc):
+    """A module says by `OPENS` on which pages it looks, or looks on all of them."""
+    if "each_page" in metafunc.fixturenames:
+        metafunc.parametrize("each_page", getattr(metafunc.module, "OPENS", PAGES), indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark what stands in this folder, and skip what needs a browser where there is none. All that
+    look at a page which is opened once come one after another, and are tried by one process; so
+    are those that read the pages' files."""
+    pages, place = [*PAGES, "search", "genindex"], {}
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("book")
+        needs, group = getattr(item, "fixturenames", ()), None
+        if "each_page" in needs:
+            group = item.callspec.params["each_page"]
+            place[item] = (pages.index(group), OF_EVERY_PAGE.index(item.path.name))
+        elif "book" in needs and "browser" not in needs:
+            group = "files"
+        if group and config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: place.get(item, (len(pages), 0)))
     if find_chromium() is None:
         skip = pytest.mark.skip(
             "no Chromium found; on Debian: apt-get install chromium-headless-shell"
@@ -122,11 +149,15 @@ class Visit:
         self.page.emulate_media(media="null", color_scheme=mode)
         self.go_to(name)
 
-    def begin_again(self, mode: str = "light", viewport: dict = LAPTOP):
-        """As if it were opened so: its widgets, its size and colours, and no answer kept."""
+    def change_to(self, mode: str, viewport: dict = LAPTOP):
+        """On a screen of this size, in light or dark."""
         self.page.set_viewport_size(viewport)
         self.page.emulate_media(media="screen", color_scheme=mode)
         self.page.locator(f"html[data-theme={mode}]").wait_for()
+
+    def begin_again(self, mode: str = "light", viewport: dict = LAPTOP):
+        """As if it were opened so: its widgets, its size and colours, and no answer kept."""
+        self.change_to(mode, viewport)
         self.page.evaluate(FORGET)
         start_widgets(self.page)
 
@@ -161,6 +192,7 @@ def open_page(browser, addresses):
         start = addresses["plain" if scheme == "http" and not formulas else scheme]
         plain = {"/mathjax/": WITHOUT_FORMULAS} if scheme == "file" and not formulas else {}
         with browser.new_context(**settings) as context:
+            context.set_default_timeout(1000 * PATIENCE)
             visit = Visit(context.new_page(), start, settings.get("java_script_enabled", True))
             visit.note(is_local)
             for part, script in {**plain, **(instead or {})}.items():
@@ -174,6 +206,38 @@ def open_page(browser, addresses):
             yield visit
 
     return open_page
+
+
+def tab_of(open_page, scheme: str):
+    with open_page("genindex", scheme, formulas=True, scrolled=True, viewport=LAPTOP) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="session")
+def tab(open_page):
+    """A tab that shows one page after another, and keeps their common scripts."""
+    yield from tab_of(open_page, "http")
+
+
+@pytest.fixture(scope="session")
+def tab_from_disk(open_page):
+    yield from tab_of(open_page, "file")
+
+
+@pytest.fixture(scope="session")
+def each_page(request, tab) -> Visit:
+    """A page with its formulas, which tests of several modules share: it is opened once."""
+    tab.page.emulate_media(reduced_motion="null", forced_colors="null")
+    tab.turn_to(request.param, LAPTOP, "light")
+    return tab
+
+
+@pytest.fixture(scope="session")
+def each_page_from_disk(each_page, tab_from_disk) -> Visit:
+    """The same page, its file opened."""
+    name = each_page.page.url.removeprefix(f"{each_page.start}/").removesuffix(".html")
+    tab_from_disk.turn_to(name, LAPTOP, "light")
+    return tab_from_disk
 
 
 @pytest.fixture(scope="module")

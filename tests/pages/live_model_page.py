@@ -4,7 +4,7 @@ import base64
 from functools import cache
 
 import torch
-from looking import CHANGE_AT_ONCE
+from looking import CHANGE_AT_ONCE, PATIENCE
 
 from feedback import Config, LanguageModel
 from feedback.widgets import LiveModel, base
@@ -127,6 +127,7 @@ def wait_for_length(widget, length: int):
     widget.page.wait_for_function(
         "([widget, length]) => widget.querySelector('.text').textContent.length >= length",
         arg=[widget.element_handle(), length],
+        timeout=1000 * PATIENCE,
     )
 
 

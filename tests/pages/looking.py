@@ -2,11 +2,18 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
+
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build" / "html"
 PAGES = re.findall(r"(?:root|file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
+
+# Seconds after which something does not come any more. On a machine on which ten others compute, a
+# page that is read within a second is read within half a minute.
+PATIENCE = 180
 
 PHONE = {"width": 375, "height": 800}
 LAPTOP = {"width": 1280, "height": 800}
@@ -17,6 +24,12 @@ def html_of(page: str) -> str:
     """A page of the built book; nothing where it was not built."""
     path = BOOK / f"{page}.html"
     return path.read_text("utf-8") if path.is_file() else ""
+
+
+@cache
+def parsed(page: Path) -> BeautifulSoup:
+    """A page of the built book, read once: to read all of them takes seconds."""
+    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 
 
 def kinds_on(page: str) -> list[str]:
@@ -39,10 +52,16 @@ def widgets_of(page):
     return page.locator(".feedback-widget")
 
 
+# When the next picture is drawn: a widget follows the width of the page at the end of a picture.
+SCROLLS_SIDEWAYS = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth > clientWidth;
+}"""
+
+
 def scrolls_sideways(page) -> bool:
-    return page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
+    return page.evaluate(SCROLLS_SIDEWAYS)
 
 
 # The runtime starts a page's widgets when the page is read, each as it comes near. Its own way to

@@ -65,4 +65,4 @@ def expected(attentions: list, text: str, layer: int, step: int, point: int) -> 
 
 
 def says(widget, sentence: str):
-    widget.locator("[aria-live=polite]", has_text=sentence).wait_for(timeout=5000)
+    widget.locator("[aria-live=polite]", has_text=sentence).wait_for()

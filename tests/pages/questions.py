@@ -21,7 +21,7 @@ def type_number(place, number: float):
 
 
 def wait_for_sentence(place, text: str):
-    place.locator("[aria-live=polite]", has_text=text).wait_for(timeout=3000)
+    place.locator("[aria-live=polite]", has_text=text).wait_for()
 
 
 def is_answered(place) -> bool:

@@ -2,10 +2,10 @@
 
 from importlib.resources import files
 
-import pytest
 from looking import LAPTOP, PAGES, PHONE, come_to_rest
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+OPENS = [*PAGES, "search", "genindex"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 # A chapter has thousands of coloured words of code, in some twenty colours: one word of each will
@@ -75,17 +75,16 @@ def broken_rules_of_colors(page) -> list:
     return found
 
 
-@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_axe_finds_nothing(turn_to, name):
-    with turn_to(name, formulas=True, viewport=PHONE, reduced_motion="reduce") as visit:
-        page = visit.page
-        page.evaluate(AXE)
-        page.evaluate(ONE_WORD_OF_EACH_COLOR)
-        page.evaluate(UNFOLD)
-        found = {"phone": broken_rules(page)}
-        page.set_viewport_size(LAPTOP)
-        found |= {"laptop": broken_rules(page), "light": broken_rules_of_colors(page)}
-        page.emulate_media(color_scheme="dark")
-        page.locator("html[data-theme=dark]").wait_for()
-        found["dark"] = broken_rules_of_colors(page)
+def test_axe_finds_nothing(each_page):
+    page = each_page.page
+    page.emulate_media(reduced_motion="reduce")
+    each_page.begin_again(viewport=PHONE)
+    page.evaluate(AXE)
+    page.evaluate(ONE_WORD_OF_EACH_COLOR)
+    page.evaluate(UNFOLD)
+    found = {"phone": broken_rules(page)}
+    each_page.change_to("light", LAPTOP)
+    found |= {"laptop": broken_rules(page), "light": broken_rules_of_colors(page)}
+    each_page.change_to("dark")
+    found["dark"] = broken_rules_of_colors(page)
     assert found == {"phone": [], "laptop": [], "light": [], "dark": []}

@@ -48,7 +48,7 @@ def assert_shows(widget, **changes):
     assert [width / max(widths) for width in widths] == pytest.approx(shares, abs=1e-5)
     heights = marks_above_axis(widget)
     assert [height / max(heights) for height in heights] == pytest.approx(shares)
-    widget.locator("[aria-live=polite]", has_text=expected.describe()).wait_for(timeout=3000)
+    widget.locator("[aria-live=polite]", has_text=expected.describe()).wait_for()
 
 
 def marks_above_axis(widget) -> list[float]:

@@ -46,7 +46,7 @@ def assert_shows(widget, expected: CriticalPath):
         if model == "feedback":
             kept = widget.locator(f".panel[data-model={model}] circle.memory.done").count()
             assert kept == time // L
-    widget.locator("[aria-live=polite]", has_text=expected.describe()).wait_for(timeout=3000)
+    widget.locator("[aria-live=polite]", has_text=expected.describe()).wait_for()
 
 
 def widget_now(widget, **changes) -> CriticalPath:

@@ -30,10 +30,15 @@ def test_every_widget_stands_in_the_book():
     assert {kind for page in WIDGET_PAGES for kind in kinds_on(page)} == set(KINDS)
 
 
-@pytest.fixture(scope="module", params=WIDGET_PAGES)
-def page(request, turn_to):
-    with turn_to(request.param, viewport=LAPTOP, reduced_motion="reduce") as visit:
-        yield visit.page
+OPENS = WIDGET_PAGES
+
+
+@pytest.fixture(scope="module")
+def page(each_page):
+    each_page.page.emulate_media(reduced_motion="reduce")
+    each_page.begin_again()
+    yield each_page.page
+    each_page.page.emulate_media(reduced_motion="null")
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def name_of(widget) -> str:
 PUT_FOCUS_BEFORE = """(widget) => {
     const start = document.createElement("span");
     start.tabIndex = -1;
+    start.addEventListener("blur", () => start.remove());
     widget.before(start);
     start.focus();
 }"""
@@ -239,7 +245,7 @@ def test_an_error_that_comes_later_is_said_in_place_of_the_widget(draw, use, tmp
     entry.write_text(FAILING.replace("BASE", os.path.relpath(base.HERE, entry.parent)))
     drawn = draw(modules.as_module(entry))
     USES[use](drawn)
-    drawn.locator("[role=alert]", has_text="too late").wait_for(timeout=5000)
+    drawn.locator("[role=alert]", has_text="too late").wait_for()
     assert drawn.locator(".feedback-view").count() == 0
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE, ROOT, come_to_rest, scrolls_sideways
+from looking import LAPTOP, PHONE, ROOT, come_to_rest, scrolls_sideways
 from wide_cells import WIDTHS, scrolling_code
 
 PAGE = "notebooks/07-whole-sequence"
@@ -55,10 +55,11 @@ HANGING = """() => [...document.querySelectorAll("article .cell_input .line")].f
 })"""
 
 
-@pytest.fixture(scope="module", params=PAGES)
-def visit(request, turn_to):
-    with turn_to(request.param, formulas=True, viewport=LAPTOP, color_scheme="dark") as visit:
-        yield visit
+@pytest.fixture(scope="module")
+def visit(each_page):
+    each_page.change_to("dark")
+    yield each_page
+    each_page.page.evaluate("dispatchEvent(new Event('afterprint'))")
 
 
 def test_no_code_and_no_page_scrolls_sideways_whatever_the_width_and_the_text(visit):

@@ -4,8 +4,7 @@ from collections import Counter
 from functools import cache
 
 import pytest
-from bs4 import BeautifulSoup
-from looking import PAGES, ROOT, html_of
+from looking import BOOK, PAGES, ROOT, parsed
 from test_glossary import glossary
 
 ENTRIES = glossary.entries_of((ROOT / f"{glossary.PAGE}.md").read_text("utf-8"))
@@ -14,7 +13,7 @@ CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
 
 @cache
 def words_of(page: str) -> list:
-    return BeautifulSoup(html_of(page), "html.parser").select("article a.glossary-word")
+    return parsed(BOOK / f"{page}.html").select("article a.glossary-word")
 
 
 def entry_of(link) -> str:
@@ -39,7 +38,7 @@ def test_every_entry_is_linked_from_somewhere(book):
 
 
 def test_every_link_leads_to_the_entry_of_its_word(book):
-    page = BeautifulSoup(html_of(glossary.PAGE), "html.parser")
+    page = parsed(BOOK / f"{glossary.PAGE}.html")
     terms = {term["id"]: glossary.straight(term.get_text()) for term in page.select("dt[id]")}
     names = {glossary.id_of(name): name for name in ENTRIES}
     for chapter in CHAPTERS:

@@ -1,13 +1,11 @@
 """The built folder can be put on any host as it is: what is in it asks nothing of a server."""
 
 import re
-from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
-from looking import LAPTOP, PAGES
+from looking import LAPTOP, PAGES, parsed
 
 PICTURES = {".svg", ".png", ".jpg"}
 # What Windows keeps for itself, whatever stands behind the dot.
@@ -72,11 +70,6 @@ def test_what_a_server_may_call_anything_is_saved(book):
 
 def pages_of(book) -> list[Path]:
     return [path for path in book.rglob("*.html") if "_static" not in path.parts]
-
-
-@cache
-def parsed(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 
 
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]

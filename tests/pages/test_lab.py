@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-import nbformat
 import pytest
-from looking import LAPTOP, ROOT, drag
+from looking import LAPTOP, PATIENCE, ROOT, drag
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,6 @@ def button_of(widget, name: str):
 
 # ---- JupyterLab ----
 
-PATIENCE = 180  # seconds for a start that takes ten where nothing else runs
-
 SETTINGS = {
     # All cells stand in the page, also those that are out of sight.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -151,6 +148,8 @@ RUN_ALL_CELLS = """async () => {
 
 
 def notebook():
+    import nbformat  # here, for it takes long, and every worker reads this file
+
     cells = ["from feedback.widgets import *\nmade = {}"]
     cells += [f"made[{case.name!r}] = {case.code}\nmade[{case.name!r}]" for case in CASES]
     cells.append(FORM.strip())
@@ -176,13 +175,13 @@ def running_lab(home: Path):
         path.write_text(json.dumps(values))
     work = home / "work"
     work.mkdir()
-    nbformat.write(notebook(), work / "widgets.ipynb")
+    (work / "widgets.ipynb").write_text(json.dumps(notebook()))
     command = [sys.executable, "-m", "jupyterlab", *OPTIONS]
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
     try:
         files = home / "runtime"
-        description = eventually(lambda: next(files.glob("jpserver-*.json"), None), PATIENCE)
+        description = eventually(lambda: next(files.glob("jpserver-*.json"), None))
         assert description, (home / "log").read_text()
         yield json.loads(description.read_text())["url"].rstrip("/"), files
     finally:
@@ -190,7 +189,7 @@ def running_lab(home: Path):
         server.wait(timeout=30)
 
 
-def eventually(look: Callable, seconds: float = 15):
+def eventually(look: Callable, seconds: float = PATIENCE):
     """What `look` finds, as soon as it finds something."""
     end = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < end:

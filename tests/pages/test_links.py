@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
+from looking import parsed
 
 # What a browser fetches by itself; an <a href> is fetched only when a reader follows it.
 LOADED = "script[src], img[src], iframe[src], source[src], video[src], audio[src], link[href]"
@@ -15,11 +15,6 @@ LOADED = "script[src], img[src], iframe[src], source[src], video[src], audio[src
 def pages(book) -> list[Path]:
     """All pages but the theme's templates, which jupyter-book leaves in `_static`."""
     return [path for path in book.rglob("*.html") if "_static" not in path.parts]
-
-
-@cache
-def parsed(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 
 
 @cache

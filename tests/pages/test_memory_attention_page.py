@@ -150,7 +150,7 @@ def test_play_goes_step_by_step(widget):
     asks(widget).press("Home")
     widget.get_by_role("button", name="Play").click()
     widget.page.wait_for_function(
-        "(input) => Number(input.value) >= 2", arg=asks(widget).element_handle(), timeout=10_000
+        "(input) => Number(input.value) >= 2", arg=asks(widget).element_handle()
     )
     widget.get_by_role("button", name="Pause").click()
     assert widget.get_by_role("button", name="Play").is_visible()
@@ -164,7 +164,6 @@ def test_another_head_is_chosen_while_it_plays(widget):
     widget.page.wait_for_function(
         "([input, step]) => Number(input.value) > step",
         arg=[asks(widget).element_handle(), step],
-        timeout=10_000,
     )
     widget.get_by_role("button", name="Pause").click()
 

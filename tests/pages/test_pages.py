@@ -10,15 +10,9 @@ import pytest
 from looking import LAPTOP, PAGES, PHONE, scrolls_sideways, widgets_of
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def scheme(request):
-    return request.param
-
-
-@pytest.fixture(scope="module", params=PAGES)
-def visit(request, turn_to, scheme):
-    with turn_to(request.param, scheme, formulas=True, scrolled=True) as visit:
-        yield visit
+@pytest.fixture
+def visit(each_page, each_page_from_disk, scheme):
+    return {"http": each_page, "file": each_page_from_disk}[scheme]
 
 
 def test_page_loads_nothing_from_elsewhere(visit):
@@ -80,4 +74,4 @@ def sent_bytes(path: Path) -> int:
 def test_the_front_door_leads_to_the_first_page(browser, addresses, scheme):
     with browser.new_page() as page:
         page.goto(f"{addresses[scheme]}/index.html")
-        page.wait_for_url(f"**/{PAGES[0]}.html", timeout=5000)
+        page.wait_for_url(f"**/{PAGES[0]}.html")

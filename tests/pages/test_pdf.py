@@ -6,15 +6,11 @@ import subprocess
 import sys
 from collections import Counter
 
+import pdf as tool
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from docutils import nodes
 from looking import ROOT
-
-sys.path += [str(ROOT / "book/tools"), str(ROOT / "book/_ext")]
-import folded
-import pdf as tool
 
 CHAPTER = """# Chapter {name}
 
@@ -171,5 +167,8 @@ def test_what_is_folded_is_left_out_and_what_is_printed_has_its_title(browser, f
     ],
 )
 def test_a_folded_cell_is_titled_by_its_own_bar_or_by_its_first_line(code, prompt, title):
+    import folded  # here, for Sphinx takes long, and every worker reads this file
+    from docutils import nodes
+
     node = nodes.container("", nodes.literal_block(text=code), prompt_show=prompt)
     assert folded.printed_title(node, "Show the solution") == title

@@ -2,13 +2,13 @@
 
 import drawings
 import pytest
-from bs4 import BeautifulSoup
-from looking import LAPTOP, PAGES, html_of
+from looking import BOOK, LAPTOP, PAGES, html_of, parsed
 
 from feedback.notation import BOX, FRAME, NEUTRAL, PAPER, TABLE
 
 MEMORY, NOTATION = "notebooks/04-feedback-memory", "book/notation"
 DRAWN = [page for page in PAGES if 'drawing" role="img"' in html_of(page)]
+OPENS = DRAWN
 
 
 def rgb(color: str) -> str:
@@ -29,13 +29,11 @@ PAINTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_a_drawing_has_no_color_of_the_other_theme(open_page, name, theme):
+def test_a_drawing_has_no_color_of_the_other_theme(each_page, theme):
     other = {"light": "dark", "dark": "light"}[theme]
-    with open_page(name, viewport=LAPTOP, color_scheme=theme) as visit:
-        page = visit.page
-        shapes, texts = page.evaluate(PAINTS)
-        behind = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    each_page.change_to(theme)
+    shapes, texts = each_page.page.evaluate(PAINTS)
+    behind = each_page.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert behind == rgb(getattr(PAPER, theme))
     foreign = {rgb(getattr(one, other)) for one in (*TABLE, NEUTRAL, PAPER, BOX, FRAME)}
     assert not foreign & set(shapes)
@@ -46,7 +44,7 @@ def test_a_drawing_has_no_color_of_the_other_theme(open_page, name, theme):
 def test_every_figure_of_a_cell_is_a_drawing(book):
     assert len(DRAWN) > 8
     for name in PAGES:
-        assert BeautifulSoup(html_of(name), "html.parser").select("div.cell_output img") == []
+        assert parsed(BOOK / f"{name}.html").select("div.cell_output img") == []
 
 
 COLORED = """() => [...document.querySelectorAll("mjx-math [class*=of-], span[class^=of-]")]

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from looking import assert_readable, color_of
+from looking import PATIENCE, assert_readable, color_of
 
 from feedback.widgets import TimingExplorer
 
@@ -64,7 +64,7 @@ def numbers(explorer: TimingExplorer) -> dict[str, list[float]]:
 def wait_for_sentence(widget, text: str):
     from playwright.sync_api import expect
 
-    expect(widget.locator("[aria-live=polite]")).to_have_text(text, timeout=5000)
+    expect(widget.locator("[aria-live=polite]")).to_have_text(text, timeout=1000 * PATIENCE)
 
 
 CHOICES = [

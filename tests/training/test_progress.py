@@ -6,8 +6,6 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-import nbclient
-import nbformat
 import pytest
 from fresh_processes import fresh_processes
 from training_runs import CONFIG, json_lines
@@ -277,6 +275,9 @@ def test_a_notebook_shows_progress_as_text_whatever_ipython_has_moved(tmp_path, 
     """labml looks for `display` in `IPython.core.display`, which has none from IPython 9 on."""
     if moved and int(version("ipython").partition(".")[0]) >= 9:
         pytest.skip("this IPython has moved it, and so the other case is this one")
+    import nbclient  # here, for it takes long, and every worker reads this file
+    import nbformat
+
     monkeypatch.delenv("_", raising=False)  # as where a service started Jupyter
     first = MOVE if moved else ""
     cells = [nbformat.v4.new_code_cell(source) for source in (first, TRAIN)]

@@ -18,7 +18,7 @@ import pkgutil
 
 from feedback.notebook.checks.verdict import Answer, Mistake, verdict
 
-__all__ = ["Mistake", "check", "grade"]
+__all__ = ["Mistake", "check"]
 
 for module in pkgutil.iter_modules(__path__):
     if module.name.startswith("chapter_"):  # its checks register themselves
@@ -38,18 +38,3 @@ def check(number: str, answer: Answer) -> None:
         ValueError: no exercise with a check has this number.
     """
     print(verdict(number, answer))
-
-
-def grade(number: str, answer: Answer) -> None:
-    """Return if an answer to an exercise is correct, as a grader asks it.
-
-    Args:
-        number: of the exercise, such as "1.3".
-        answer: a student's function or class; None where there is none.
-
-    Raises:
-        Mistake: the answer is wrong or not begun; one sentence says so.
-        ValueError: no exercise with a check has this number.
-    """
-    if not (said := verdict(number, answer)).endswith("correct."):
-        raise Mistake(said)
