@@ -156,7 +156,10 @@ class Forward:
         self.settings, self.x, self.weights, self.keep = settings, x, weights, keep
         self.activations = allocate(settings, x, past, weights, keep)
         self.attention = split_attention(self.activations, settings.key_counts)
-        self.maps = [LayerMaps(*(ready(*z, B) for z in layer.maps)) for layer in weights.layers]
+        self.maps = [
+            LayerMaps(*(ready(affine.weight, affine.bias, B) for affine in layer.maps))
+            for layer in weights.layers
+        ]
         self.to_keys_values = ready(weights.project_kv, None, B)
         # The first layer's queries need nothing but the embeddings: all steps at once.
         normal = normalize(x.transpose(0, 1), settings.eps).x.flatten(0, 1)  # (TB, d)

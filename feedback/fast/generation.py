@@ -59,10 +59,10 @@ class DecoderLayer(NamedTuple):
 
 def layer_where_it_lies(layer: nn.Module) -> DecoderLayer:
     """The weights of a layer, so that every step sees them as they are then."""
-    norms = [Norm(z.normalized_shape, z.weight, z.bias, z.eps) for z in (layer.norm1, layer.norm2)]
     u, r, s = layer.attention.u, layer.attention.r, layer.attention.s
     return DecoderLayer(
-        *norms,
+        norm1=norm_of(layer.norm1),
+        norm2=norm_of(layer.norm2),
         u=u.flatten(),  # (d,)
         r=r.permute(1, 2, 0),  # (H, k, S)
         s=s.T[:, None],  # (H, 1, S)
@@ -74,15 +74,26 @@ def layer_where_it_lies(layer: nn.Module) -> DecoderLayer:
 
 def copied_layer(layer: nn.Module, rows: int) -> DecoderLayer:
     """The weights of a layer as they are right now, folded, in the layout that suits a batch."""
-    norms = [Norm(z.normalized_shape, None, None, z.eps) for z in (layer.norm1, layer.norm2)]
-    (query, *others), r, s = fold_layer(layer, len(layer.attention.r))
-    copies = [ready(weight.clone(), bias.clone(), rows) for weight, bias in others]
-    maps, keys_values = LayerMaps(ready(*query, rows), *copies), None
+    folded, keys_values = fold_layer(layer, len(layer.attention.r)), None
     if hasattr(layer, "keys_values"):
         weight, bias = joined(layer.keys_values)
         bias = weight @ layer.norm1.bias + bias
         keys_values = ready(weight * layer.norm1.weight, bias, rows)
-    return DecoderLayer(*norms, None, r, s, 1, maps, keys_values)
+    return DecoderLayer(
+        norm1=norm_of(layer.norm1)._replace(weight=None, bias=None),
+        norm2=norm_of(layer.norm2)._replace(weight=None, bias=None),
+        u=None,
+        r=folded.r,
+        s=folded.s,
+        scale=1,
+        maps=LayerMaps(*(ready(z.weight.clone(), z.bias.clone(), rows) for z in folded.maps)),
+        keys_values=keys_values,
+    )
+
+
+def norm_of(module: nn.LayerNorm) -> Norm:
+    """A LayerNorm whose weights are read where they lie."""
+    return Norm(tuple(module.normalized_shape), module.weight, module.bias, module.eps)
 
 
 def key_value_map(module: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -116,16 +127,17 @@ class Decoder:
 
     def __init__(self, model: nn.Module, batch_size: int | None = None):
         self.config, core, head = model.core.config, model.core, model.head
-        self.start, self.made = core.start, None
+        self.start = core.start
+        self.made: Memory | None = None
         self.parallel = self.config.model == "parallel"
-        norm = Norm(core.norm.normalized_shape, core.norm.weight, core.norm.bias, core.norm.eps)
         if batch_size is None:
-            self.embedding, self.norm = model.embedding.weight, norm
+            self.embedding, self.norm = model.embedding.weight, norm_of(core.norm)
             self.layers = [layer_where_it_lies(layer) for layer in core.layers]
             self.head = plain(head.weight, head.bias)
         else:
             self.embedding = model.embedding.weight.clone()
-            self.norm = norm._replace(weight=norm.weight.clone(), bias=norm.bias.clone())
+            weight, bias = core.norm.weight.clone(), core.norm.bias.clone()
+            self.norm = norm_of(core.norm)._replace(weight=weight, bias=bias)
             self.layers = [copied_layer(layer, batch_size) for layer in core.layers]
             self.head = ready(head.weight.clone(), head.bias.clone(), batch_size)
         self.sets = len(core.layers) if self.parallel else len(core.keys_values)
@@ -160,8 +172,8 @@ class Decoder:
                 mixed = mixed.view_as(state)
                 buffer.write(self.as_stored([to_set(mixed) for to_set in self.keys_values]))
             logits = self.head(self.norm(state))
-        self.made = buffer.commit(self.config)
-        return logits, self.made
+        memory = self.made = buffer.commit(self.config)
+        return logits, memory
 
     def attend(self, i: int, state: Tensor, normal: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Add to the state (B, d) what layer i reads from keys and values, (HB, n, k) each."""
