@@ -1,4 +1,4 @@
-"""Which of two ways to the same numbers is quicker here: measured once, for a millisecond or so.
+"""Which of two ways to the same numbers is quicker here: measured once, in a few milliseconds.
 
 What suits a product depends on the processor, its instructions and the sizes: on one machine
 oneDNN is twice as quick as the other library that torch carries, on the next it is slower. So where
@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 
 LARGE = 2**16  # numbers of a weight
-RACE = 5e-4  # seconds that a race may take, or three calls of each
+RACE = 5e-4  # seconds that a race may take, or four calls of each
 
 
 def may_race(numbers: int) -> bool:
@@ -29,8 +29,8 @@ def may_race(numbers: int) -> bool:
 def is_quicker(rival: Callable[[], object], usual: Callable[[], object]) -> bool:
     """Whether the rival takes at most nine tenths of the usual way's time.
 
-    They take turns, after a call each that does not count. A disturbance only ever makes a call
-    longer, so the shortest of each is compared.
+    They take turns. A first call and a disturbance only ever make a call longer, so the shortest
+    of each is compared.
     """
     best = {rival: float("inf"), usual: float("inf")}
     begin = time.perf_counter()
@@ -40,6 +40,5 @@ def is_quicker(rival: Callable[[], object], usual: Callable[[], object]) -> bool
         for way in best:
             start = time.perf_counter()
             way()
-            if turn > 0:
-                best[way] = min(best[way], time.perf_counter() - start)
+            best[way] = min(best[way], time.perf_counter() - start)
     return best[rival] < 0.9 * best[usual]
