@@ -39,7 +39,8 @@ from feedback.files import read_json, write_atomically
 ROOT = Path(__file__).resolve().parent.parent
 TIMINGS = {
     "timing": (
-        "-m feedback time --batch-size 8 1 32 --sequence-length 64 32 128 256 --seconds 0.2"
+        "-m feedback time --what training reading generation --batch-size 8 1 32 "
+        "--sequence-length 64 32 128 256 --seconds 0.2"
     ),
     "comparison": "benchmarks/compare.py",
 }

@@ -50,7 +50,7 @@ def shift(scores: Tensor) -> Tensor:
     T, n = scores.shape[-2:]
     if T == 1:  # the last query is the only one
         return scores
-    padded = nn.functional.pad(scores, (1, 0))  # (..., T, n + 1)
+    padded = torch.cat([scores.new_zeros(*scores.shape[:-1], 1), scores], dim=-1)  # (..., T, n + 1)
     return padded.flatten(-2)[..., T:].unflatten(-1, (T, n))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ VARIANTS = {  # name -> (Config.model, path)
 }
 
 
+WHAT = ("training", "reading", "generation")
 SIZES = ("batch", "tokens", "layers", "width", "heads", "hidden")  # of a case
 
 
@@ -45,7 +47,8 @@ class Case:
     """
 
     what: str = described(
-        '"training" (forward, cross-entropy, backward) or "generation" (of T tokens after one)'
+        '"training" (forward, cross-entropy, backward), "reading" (of a prompt of T tokens, no '
+        'gradients) or "generation" (of T tokens after one)'
     )
     variant: str = described("a key of `VARIANTS`")
     batch: int = described("sequences at once, B", default=16)
@@ -56,8 +59,8 @@ class Case:
     hidden: int = described("hidden width F of the feed-forward sub-layer", default=1024)
 
     def __post_init__(self) -> None:
-        if self.what not in ("training", "generation"):
-            raise ValueError(f"what is {self.what!r}; choose training or generation")
+        if self.what not in WHAT:
+            raise ValueError(f"what is {self.what!r}; choose training, reading or generation")
         if self.variant not in VARIANTS:
             raise ValueError(f"variant is {self.variant!r}; choose one of {', '.join(VARIANTS)}")
         for name in SIZES:
@@ -68,8 +71,8 @@ class Case:
         name, path = VARIANTS[self.variant]
         config = Config(name, 65, self.width, self.heads, self.layers, self.hidden)
         model = LanguageModel(config, path).to(device())
-        run = training_step if self.what == "training" else generation
-        return run(model, self.batch, self.tokens)
+        runs = {"training": training_step, "reading": reading, "generation": generation}
+        return runs[self.what](model, self.batch, self.tokens)
 
 
 def training_step(model: nn.Module, B: int, T: int) -> Callable[[], object]:
@@ -82,6 +85,12 @@ def training_step(model: nn.Module, B: int, T: int) -> Callable[[], object]:
         nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
 
     return run
+
+
+def reading(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
+    """Read a prompt of T tokens, for B sequences at once, and keep its memory; no gradients."""
+    prompt = torch.randint(65, (B, T), device=next(model.parameters()).device)
+    return torch.no_grad()(partial(model.eval(), prompt, return_memory=True))
 
 
 def generation(model: LanguageModel, B: int, T: int) -> Callable[[], object]:
@@ -130,6 +139,11 @@ def spread(samples: Sequence[float]) -> tuple[float, float, float]:
     """Median, and the quartiles below and above it: half of all samples lie between those."""
     low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
     return middle, low, high
+
+
+def ratio_by_turn(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> list[float]:
+    """For each turn the median of its samples of a over that of b, as far as both have turns."""
+    return [statistics.median(x) / statistics.median(y) for x, y in zip(a, b, strict=False)]
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
@@ -205,7 +219,7 @@ def exponents(results: Sequence[dict], what: str, over: str) -> dict[str, float]
 
     Args:
         results: of `sweep`.
-        what: "training" or "generation".
+        what: "training", "reading" or "generation".
         over: the size that varies.
     """
     sizes = [name for name in SIZES if name != over]

@@ -32,6 +32,15 @@ def test_a_sweep_writes_every_sample_and_the_machine(tmp_path, capsys):
     assert "training, feedback-kv: time grows as tokens to the power" in said
 
 
+@pytest.mark.parametrize("variant", ["parallel", "feedback-kv", "feedback"])
+def test_reading_a_prompt_keeps_its_memory_and_no_gradient(variant):
+    case = timing.Case("reading", variant, batch=2, tokens=5, layers=1, width=8, heads=2, hidden=8)
+    logits, memory = case.build()()
+    assert logits.shape == (2, 5, 65) and len(memory) == 5
+    assert not logits.requires_grad and not memory.keys[0].requires_grad
+    assert torch.is_grad_enabled()
+
+
 def test_turns_go_round_and_every_function_is_warm():
     calls = []
     runs = {name: (lambda name=name: calls.append(name)) for name in ("a", "b")}
@@ -52,7 +61,7 @@ def test_spread_and_exponent_are_what_they_say():
     ("words", "error"),
     [
         (["--variants", "fast"], "choose one of parallel"),
-        (["--what", "thinking"], "choose training or generation"),
+        (["--what", "thinking"], "choose training, reading or generation"),
         (["--sequence-length", "0"], "at least 1"),
         (["--seconds", "nan"], "nan is not a number above 0 and finite"),
         (["--seconds", "-1"], "-1.0 is not a number above 0 and finite"),

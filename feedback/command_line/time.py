@@ -44,7 +44,8 @@ def add_time(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         nargs="+",
         default=["training", "generation"],
         metavar="WHAT",
-        help="training (one step without an update), generation, or both (default: both)",
+        help="training (one step without an update), reading (of a prompt) or generation, also "
+        "several of them (default: training generation)",
     )
     add(
         "--variants",

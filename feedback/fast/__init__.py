@@ -5,6 +5,7 @@ the one thing that may give other numbers: they are approximate before they are 
 In reading order:
 
     weights.py      what does not depend on the step, worked into the weights      chapter 7
+    choice.py       which of two equal ways is quicker here, measured once         chapter 7
     linear.py       the linear maps of a layer, ready for many calls               chapter 7
     scores.py       attention scores of single queries                             chapter 7
     dropout.py      masks, drawn before the loop                                   chapter 7b

@@ -25,7 +25,7 @@ from torch import Tensor
 from feedback.fast.blocks import BLOCK, Blocks
 from feedback.fast.dropout import LayerMasks, apply_mask
 from feedback.fast.forward import Activations, PassSettings, of_step
-from feedback.fast.linear import LayerMaps, prepacked
+from feedback.fast.linear import LayerMaps, ready
 from feedback.fast.weights import FoldedWeights
 
 layer_norm_backward = torch.ops.aten.native_layer_norm_backward
@@ -90,14 +90,14 @@ class Backward:
         self.settings, self.past, self.activations = settings, past, activations
         self.blocks = Blocks(settings, past, activations, weights, d_kv)
         T, _, B, d = activations.states.shape
-        self.d_x = activations.states.new_zeros(T, B, d)
+        self.d_x = activations.states.new_empty(T, B, d)
         self.keys, values = activations.kv  # (HB, N, k) each
         self.values = values.transpose(1, 2)  # (HB, k, N)
         self.maps = [
-            LayerMaps(*(prepacked(affine.weight.t()) for affine in layer.maps))
+            LayerMaps(*(ready(affine.weight.t(), None, B) for affine in layer.maps))
             for layer in weights.layers
         ]
-        self.from_keys_values = prepacked(weights.project_kv.t())
+        self.from_keys_values = ready(weights.project_kv.t(), None, B)
         self.distances = [layer.r.transpose(1, 2).contiguous() for layer in weights.layers]
         self.shares = weights.mixture.tolist()  # w_l
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from feedback.fast.forward import Activations, PassSettings, normalize, split_attention
-from feedback.fast.linear import LayerMaps
+from feedback.fast.linear import LayerMaps, add_product
 from feedback.fast.weights import Affine, FoldedLayer, FoldedWeights
 
 # Steps in a block: enough rows for a product to be worth its call, few enough to keep it small.
@@ -174,7 +174,7 @@ class Blocks:
                 d_result = d_result[i, :C].flatten(0, 1)  # (CB, ...)
                 if d_map.weight is not None:
                     # W̄ += Σ_t ḡ_t x_tᵀ
-                    d_map.weight.addmm_(d_result.t(), x)
+                    add_product(d_map.weight, d_result, x)
                 if d_map.bias is not None:
                     d_map.bias.add_(d_result.sum(0))
         states = self.activations.states[block]  # (C, L+1, B, d)
@@ -182,13 +182,15 @@ class Blocks:
 
     def add_to_memory_weights(self, states: Tensor, d_memory: Tensor) -> None:
         """The same for mixture, W_k and W_v, from states (C, L+1, B, d) and memory's gradients."""
-        memory = torch.einsum("l,clbd->cbd", self.mixture, states)
-        memory = memory.flatten(0, 1)  # (CB, d)
-        d_own_kv = self.d_own_kv[: len(states)].view(len(memory), -1)  # (CB, 2 d)
+        C, _, B, d = states.shape
+        states, mixture = states.flatten(2), self.mixture.expand(C, 1, -1)  # (C, L+1, Bd)
+        memory = torch.bmm(mixture, states).view(C * B, d)
+        d_own_kv = self.d_own_kv[:C].view(C * B, -1)  # (CB, 2 d)
         # W̄_k += Σ_t k̄_t m_tᵀ   and   W̄_v += Σ_t v̄_t m_tᵀ
-        self.d_project_kv.addmm_(d_own_kv.t(), memory)
+        add_product(self.d_project_kv, d_own_kv, memory)
         # w̄_l += Σ_t x_t^l · m̄_t
-        self.d_mixture += torch.einsum("clbd,cbd->l", states, d_memory)
+        d_memory = d_memory.view(C, 1, B * d)
+        self.d_mixture += torch.bmm(d_memory, states.transpose(1, 2)).sum((0, 1))
 
     def d_weights(self) -> FoldedWeights:
         """The gradients of all weights, when every block has ended."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from feedback.fast.dropout import NO_MASKS, LayerMasks, apply_mask
-from feedback.fast.linear import LayerMaps, LinearMap, prepacked
+from feedback.fast.linear import LayerMaps, LinearMap, ready
 from feedback.fast.scores import relative_scores
 from feedback.fast.weights import FoldedWeights
 
@@ -87,9 +87,9 @@ def allocate(
     return Activations(
         kv=torch.cat([past, x.new_empty(2, HB, T, k)], dim=2),
         states=x.new_empty(steps, L + 1, B, d),
-        queries=x.new_zeros(steps, L, HB // B, B, k),
+        queries=x.new_empty(steps, L, HB // B, B, k),
         attention=x.new_empty(L * HB * (sum(settings.key_counts) if keep else longest)),
-        reads=x.new_zeros(L, steps, B, d),
+        reads=x.new_empty(L, steps, B, d),
         middles=x.new_empty(L, steps, B, d),
         hiddens=x.new_empty(L, steps, B, F),
     )
@@ -156,8 +156,11 @@ class Forward:
         self.settings, self.x, self.weights, self.keep = settings, x, weights, keep
         self.activations = allocate(settings, x, past, weights, keep)
         self.attention = split_attention(self.activations, settings.key_counts)
-        self.maps = [LayerMaps(*(prepacked(*z) for z in layer.maps)) for layer in weights.layers]
-        self.to_keys_values = prepacked(weights.project_kv)
+        self.maps = [
+            LayerMaps(*(ready(affine.weight, affine.bias, B) for affine in layer.maps))
+            for layer in weights.layers
+        ]
+        self.to_keys_values = ready(weights.project_kv, None, B)
         # The first layer's queries need nothing but the embeddings: all steps at once.
         normal = normalize(x.transpose(0, 1), settings.eps).x.flatten(0, 1)  # (TB, d)
         queries = self.maps[0].query(normal).view(T, B, HB // B, k)  # (T, B, H, k)
@@ -182,6 +185,8 @@ class Forward:
                 now.queries[i].copy_(self.query(t, i, state))
                 self.attend(i, now, keys, values, masks)
             else:
+                now.queries[i].zero_()  # the way back multiplies with both
+                now.reads[i].zero_()
                 now.middles[i].copy_(state)
             state = self.feed_forward(i, now, masks)
         self.remember(end, self.activations.states[slot])

@@ -1,21 +1,23 @@
 """Linear maps for a loop over steps: the same weights thousands of times, a few rows each time.
 
 `prepacked` brings a weight into the layout that the processor's library likes best, once; `plain`
-reads it where it lies. `LayerMaps` names the four linear maps of a layer: the list of products that
-the steps forward, the steps backward and generation have in common. Built in chapter 7.
+reads it where it lies; `ready` takes the one that is quicker here. `LayerMaps` names the four
+linear maps of a layer: the list of products that the steps forward, the steps backward and
+generation have in common. `add_product` is for the gradient of a weight. Built in chapter 7.
 
-Shapes: B batch, i numbers in, o numbers out.
+Shapes: B batch, i numbers in, o numbers out, R rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from feedback.fast.choice import is_quicker, may_race
 from feedback.transformer import Layer
 
 LinearMap = Callable[..., Tensor]  # (x, plus=None, relu=False) -> Tensor, as `prepacked` says
@@ -57,6 +59,29 @@ def has_onednn() -> bool:
         return False
 
 
+def takes_onednn(x: Tensor) -> bool:
+    """Whether oneDNN can multiply with x: on a CPU in float32, and not switched off."""
+    on_cpu = x.dtype == torch.float32 and x.device.type == "cpu"
+    return on_cpu and torch.backends.mkldnn.enabled and has_onednn()
+
+
+def ready(weight: Tensor, bias: Tensor | None, rows: int) -> LinearMap:
+    """`prepacked` or `plain`, whichever is quicker here for calls with so many rows."""
+    o, i = weight.shape
+    packed = rows > 1
+    if takes_onednn(weight) and may_race(o * i):
+        packed = packing_wins(rows, o, i, torch.get_num_threads())
+    return (prepacked if packed else plain)(weight.contiguous(), bias)
+
+
+@cache
+def packing_wins(rows: int, o: int, i: int, threads: int) -> bool:
+    """Whether oneDNN's layout is the quicker one for x (rows, i) and a weight (o, i)."""
+    x, weight, bias = torch.ones(rows, i), torch.ones(o, i), torch.ones(o)
+    without, packed = (partial(make(weight, bias), x) for make in (plain, prepacked))
+    return is_quicker(packed, without) if rows == 1 else not is_quicker(without, packed)
+
+
 def prepacked(weight: Tensor, bias: Tensor | None = None) -> LinearMap:
     """The linear map of a weight (o, i) and a bias (o,), for many calls with few rows.
 
@@ -67,8 +92,7 @@ def prepacked(weight: Tensor, bias: Tensor | None = None) -> LinearMap:
     graphs that it compiles; for large weights and few rows that is quicker than `torch.addmm`.
     Anywhere else, and under `torch.backends.mkldnn.flags(enabled=False)`, it is `plain`.
     """
-    on_cpu = weight.dtype == torch.float32 and weight.device.type == "cpu"
-    if on_cpu and torch.backends.mkldnn.enabled and has_onednn():
+    if takes_onednn(weight):
         linear = torch.ops.mkldnn._linear_pointwise
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
 
@@ -92,3 +116,25 @@ def plain(weight: Tensor, bias: Tensor | None = None) -> LinearMap:
         return y.add_(plus)
 
     return multiply
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total (o, i) += aᵀ b, for a (R, o) and b (R, i): what R rows give to a weight's gradient."""
+    if takes_onednn(total) and may_race(total.numel()) and onednn_wins(torch.get_num_threads()):
+        total.add_(onednn_product(a, b))
+    else:
+        total.addmm_(a.t(), b)
+
+
+def onednn_product(a: Tensor, b: Tensor) -> Tensor:
+    """aᵀ b by oneDNN, which is quicker if the larger result counts as its weight's."""
+    if a.shape[1] > b.shape[1]:
+        return onednn_product(b, a).t()
+    return torch.ops.mkldnn._linear_pointwise(a.t(), b.t(), None, "none", [], "")
+
+
+@cache
+def onednn_wins(threads: int) -> bool:
+    """Whether oneDNN is the quicker one for products of many rows."""
+    a = b = torch.ones(256, 256)
+    return is_quicker(lambda: onednn_product(a, b), lambda: torch.mm(a.t(), b))

@@ -70,10 +70,16 @@ function axesOf(box, sizes, x, ticks, y, view, unit) {
   return parts;
 }
 
+const WORDS = {
+  training: "seconds a training step",
+  reading: "seconds to read",
+  generation: "seconds to generate",
+};
+
 function unitName(view, unit) {
   if (unit === UNITS[2]) return "times the parallel model's time";
   if (unit === UNITS[1]) return unit;
-  return view.what === "training" ? "seconds a training step" : "seconds to generate";
+  return WORDS[view.what];
 }
 
 function drawLine(line, unit, x, y, over, runs) {

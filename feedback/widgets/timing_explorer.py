@@ -33,7 +33,7 @@ class TimingExplorer(Widget):
             were recorded with the package.
         own: an argument: another such result, drawn over `found`; None if there is none.
         plots: all that the page can draw, as `timing_explorer_plots.draw` makes it.
-        what: "training" or "generation", of those that were timed.
+        what: "training", "reading" or "generation", of those that were timed.
         over: the size along the axis: "tokens", "layers", "batch", "width", "heads" or "hidden".
         at: the other sizes, in words: one of `ats`. The first of them if it does not fit `over`.
         unit: "seconds", "tokens a second" or "ratio to parallel", of medians and quartiles. A ratio

@@ -211,7 +211,7 @@ def test_what_is_no_sweep_is_refused(found, message):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("what", "reading", "what is 'reading'; choose one of 'training', 'generation'"),
+        ("what", "thinking", "what is 'thinking'; choose one of 'training'"),
         ("over", "width", "choose one of 'tokens', 'layers', 'batch'"),
         ("unit", "minutes", "choose one of 'seconds', 'tokens a second', 'ratio to parallel'"),
         (
