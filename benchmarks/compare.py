@@ -219,7 +219,7 @@ def main() -> None:
             model, seconds = Labml(True).eval().to(device()), []
             for _ in range(2):
                 start = time.perf_counter()
-                model.sample(256)
+                model.sample(256).cpu()  # waits for an accelerator
                 seconds.append(time.perf_counter() - start)
             report.results[name]["labml shared, sampling"] = seconds
             report.ratio(name, "labml shared, sampling", "feedback-kv", 100, most=False)

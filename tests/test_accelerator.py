@@ -1,240 +1,143 @@
-"""What a machine without an accelerator can say about one: nothing is on the wrong device, and the
-host waits nowhere in a step.
+"""What a machine without an accelerator can say about one, and about measuring on it."""
 
-The accelerator is pretended (`pretended.py`): its numbers are computed on the CPU, so that they are
-the same, up to the order of sums.
-"""
-
-import copy
-import warnings
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
-import pretended
+import matplotlib.pyplot as plt
 import pytest
 import torch
-from helpers import MODELS, SIZES, some_tokens
-from training_runs import CONFIG, SETTINGS, run
 
-from feedback import Config, LanguageModel, timing
-from feedback.fast import dropout as masks
-from feedback.tasks import NO_LABEL
-from feedback.training import evaluate, looking, loop
-from feedback.training.divergence import Diverged
-from feedback.training.update import adamw, update
+from feedback.results import accelerator
 
-PATHS = [("parallel", None), ("feedback", "loop"), ("feedback", "stack")]
-PATHS += [("feedback-kv", "loop"), ("feedback-kv", "sequence")]
-every_path = pytest.mark.parametrize(("name", "path"), PATHS)
-
-
-@pytest.fixture
-def waits():
-    """Where the host has waited for the accelerator since this list was cleared."""
-    with pretended.accelerator() as waits, warnings.catch_warnings():
-        warnings.simplefilter("error")  # such as that of a slower path
-        yield waits
-
-
-@pytest.fixture
-def chosen(waits, monkeypatch):
-    """The package chooses the accelerator."""
-    for module in (loop, looking, timing):
-        monkeypatch.setattr(module, "device", lambda: pretended.DEVICE)
-    return waits
-
-
-def twins(name, path=None, **changes):
-    """The same model on the CPU and on the accelerator."""
-    torch.manual_seed(0)
-    here = LanguageModel(Config(name, **SIZES, **changes), path)
-    for weight in here.parameters():  # u, r, s and w start at zero, where mistakes are lost
-        torch.nn.init.normal_(weight, std=0.3)
-    return here, copy.deepcopy(here).to(pretended.DEVICE)
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = {
+    "command": "python benchmarks/accelerator.py",
+    "machine": {"accelerator": "Made-up 9", "torch": "2.0", "date": "2026-01-01"},
+    "stages": {
+        "equality": {
+            "rows": [{"variant": "parallel", "how": "eager", "output": 1e-15, "gradient": 3e-12}],
+            "left_out": [],
+        },
+        "training": {
+            "rows": [
+                dict(batch=2, tokens=4, numbers=numbers, variant=variant, how=how, seconds=seconds)
+                for numbers, how, variant, seconds in [
+                    ("float32", "eager", "parallel", [1.0, 1.0, 1.0]),
+                    ("float32", "eager", "feedback-kv", [8.0, 8.0, 9.0]),
+                    ("float32", "graph", "parallel", [0.5, 0.5, 0.5]),
+                    ("float32", "graph", "feedback-kv", [2.0, 2.0, 2.0]),
+                    ("bfloat16", "eager", "feedback-kv", [5.0, 5.0]),
+                ]
+            ],
+            "left_out": [{"batch": 9, "variant": "feedback", "why": "TimeoutError: no time"}],
+        },
+        "notebooks": {"rows": [{"notebook": "a.ipynb", "seconds": 30.0}], "left_out": []},
+    },
+}
 
 
-def step(model, tokens, memory=None):
-    """Forward after a memory, cross-entropy and backward."""
-    logits, after = model(tokens, memory, return_memory=True)
-    torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten()).backward()
-    return logits, after.detach()
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = spec_from_file_location("accelerator_benchmark", ROOT / "benchmarks/accelerator.py")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
 
 
-def numbers(tensor):
-    """The tensor on the CPU, whichever device it is on, without waiting for it."""
-    return getattr(tensor, "held", tensor).detach()
+def test_nothing_is_on_the_wrong_device_and_the_host_waits_nowhere():
+    """In a process of its own: once it is there, a pretended accelerator is there for all."""
+    facts = Path(__file__).with_name("on_an_accelerator.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(facts)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def assert_alike(one, other):
-    torch.testing.assert_close(numbers(one), numbers(other), rtol=1e-4, atol=1e-5)
+def test_all_stages_but_the_notebooks_measure_on_a_cpu(benchmark, tmp_path):
+    """The same code as on an accelerator, with small models; the file is the record."""
+    stages, out = ["equality", "training", "generation"], tmp_path / "accelerator.json"
+    found = benchmark.measure(stages, benchmark.QUICK, torch.device("cpu"), out)
+    assert found == json.loads(out.read_text())
+    assert not any(content["left_out"] for content in found["stages"].values())
+    for row in found["stages"]["equality"]["rows"]:
+        assert max(row["output"], row["gradient"]) < 1e-9 and row["gradients"] > 40
+    for stage in stages[1:]:
+        rows = found["stages"][stage]["rows"]
+        assert {row["variant"] for row in rows} == {"parallel", "feedback-kv", "feedback"}
+        assert all(len(row["seconds"]) >= 4 for row in rows)  # two turns of two
+        assert accelerator.over_parallel(found, stage)
+    assert len(accelerator.in_words(found)) > 5
 
 
-def test_tensors_of_two_devices_do_not_mix(waits):
-    here, there = torch.ones(3), torch.ones(3, device=pretended.DEVICE)
-    for mixed in (lambda: here + there, lambda: here @ there, lambda: here[there.long()]):
-        with pytest.raises(RuntimeError, match="device|CPU"):
-            mixed()
-    assert not waits
-    assert (there * torch.tensor(2.0)).device == there.device  # a single number may come along
+def test_a_difference_from_the_cpu_is_found(benchmark):
+    from feedback import Config, LanguageModel
+
+    here = LanguageModel(Config("feedback-kv", 11, 12, 3, 2, 8)).double()
+    there = LanguageModel(Config("feedback-kv", 11, 12, 3, 2, 8)).double()
+    there.load_state_dict(here.state_dict())
+    there.head.bias.data[3] += 0.01
+    (found,) = benchmark.compare(here, there, torch.randint(11, (2, 5)), "eager")
+    assert found["output"] > 1e-4 and found["gradient"] > 1e-4
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        lambda x: x.sum().item(),
-        lambda x: float(x[0]),
-        lambda x: bool((x > 0).all()),
-        lambda x: x.nonzero(),
-        lambda x: x[x > 0],
-        lambda x: x.cpu(),
-        lambda x: torch.ones(3).to(x.device),
-        lambda x: x.copy_(torch.ones(3)),
-        lambda x: x.tolist(),
-        lambda x: torch.multinomial(x, 1),
-    ],
-)
-def test_whoever_looks_waits(waits, look):
-    look(torch.ones(3, device=pretended.DEVICE))
-    assert waits
+def test_what_fails_or_has_no_time_is_left_out_and_says_why(benchmark, tmp_path, monkeypatch):
+    plan = replace(benchmark.QUICK, limits={"training": 60, "generation": 0})
+    monkeypatch.setitem(benchmark.STAGES, "training", lambda *given: 1 / 0)
+    stages, out = ["training", "generation"], tmp_path / "accelerator.json"
+    found = benchmark.measure(stages, plan, torch.device("cpu"), out)["stages"]
+    assert "ZeroDivisionError" in found["training"]["left_out"][0]["why"]
+    assert len(found["generation"]["left_out"]) == 3 and not found["generation"]["rows"]
+    assert all("no time" in row["why"] for row in found["generation"]["left_out"])
 
 
-def test_a_copy_that_is_queued_is_not_waited_for(waits):
-    assert torch.ones(3).to(pretended.DEVICE, non_blocking=True).device == pretended.DEVICE
-    assert not waits
+def test_a_notebook_that_fails_is_named_with_its_error(benchmark, tmp_path, monkeypatch):
+    """Where it is run is not the question here: a command takes the place of a kernel."""
+    monkeypatch.setattr(
+        benchmark.subprocess,
+        "run",
+        lambda command, **more: subprocess.CompletedProcess(
+            command, int(command[-1] == "bad.ipynb"), "", "NameError: x"
+        ),
+    )
+    files = [tmp_path / "bad.ipynb", tmp_path / "good.ipynb"]
+    for file in files:
+        file.write_text("{}")
+    stage = benchmark.Stage(60, lambda: None)
+    benchmark.notebooks(stage, benchmark.QUICK, torch.device("cpu"), files)
+    assert [row["notebook"] for row in stage.rows] == ["good.ipynb"]
+    assert [row["notebook"] for row in stage.left_out] == ["bad.ipynb"]
+    assert "NameError: x" in stage.left_out[0]["why"]
 
 
-@every_path
-@pytest.mark.parametrize("bounded", [False, True])
-def test_a_training_step_waits_for_nothing_and_has_the_same_gradients(waits, name, path, bounded):
-    changes = dict(memory_size=3) if bounded else {}
-    if bounded and name != "parallel":
-        changes["memory_mixture"] = (0.1, 0.2, 0.3, 0.4)
-    here, there = twins(name, path, **changes)
-    tokens = some_tokens(T=6)
-    moved, memories = tokens.to(pretended.DEVICE), [None, None]
-    waits.clear()
-    for part in (slice(4), slice(4, 6)):
-        found = [
-            step(model, x[:, part], memory)
-            for model, x, memory in zip((here, there), (tokens, moved), memories, strict=True)
-        ]
-        assert_alike(found[0][0], found[1][0])
-        memories = [memory for _, memory in found]
-    for one, other in zip(here.parameters(), there.parameters(), strict=True):
-        assert_alike(one.grad, other.grad)
-    assert not waits
+def test_the_plan_ends_in_ten_minutes_and_knows_every_chapter(benchmark):
+    assert sum(benchmark.FULL.limits.values()) < 10 * 60 - 30  # what is begun is finished
+    assert benchmark.FULL.limits.keys() == benchmark.STAGES.keys()
+    assert set(benchmark.chapters()) == set((ROOT / "notebooks").glob("*.ipynb"))
 
 
-@every_path
-def test_an_update_with_dropout_waits_for_nothing(waits, name, path):
-    _, there = twins(name, path, dropout=0.3)
-    optimizer, tokens = adamw(there, SETTINGS), some_tokens(T=6).to(pretended.DEVICE)
-    labels = tokens.masked_fill(tokens == 1, NO_LABEL)
-    before = [numbers(weight).clone() for weight in there.parameters()]
-    waits.clear()
-    loss = update(there, optimizer, tokens, labels, 1.0)
-    assert not waits
-    assert loss.item() > 0 and waits
-    for old, new in zip(before, there.parameters(), strict=True):
-        assert not torch.equal(old, numbers(new))
+def test_a_record_is_read_in_ratios_to_the_parallel_model_under_the_same_conditions():
+    eager, graph = accelerator.over_parallel(RECORD, "training")
+    assert (eager["variant"], eager["how"], eager["ratio"]) == ("feedback-kv", "eager", 8)
+    assert (graph["how"], graph["ratio"], graph["low"], graph["high"]) == ("graph", 4, 4, 4)
+    assert eager["low"] == 8 and eager["high"] == 8.5
+    assert accelerator.over_parallel(RECORD, "generation") == []
 
 
-def test_masks_that_are_drawn_at_once_have_the_shapes_and_shares_of_others():
-    torch.manual_seed(0)
-    layers = LanguageModel(Config(**SIZES, dropout=0.3)).core.layers
-    x, key_counts = torch.ones(50, 5, SIZES["d_model"]), [0, 1, 2, 3, 3]
-    one_by_one = masks.draw_masks(layers, x, key_counts)
-    at_once = masks.draw_masks(layers, x.to(pretended.DEVICE), key_counts)
-    for rows in zip(one_by_one, at_once, strict=True):
-        for pair in zip(*rows, strict=True):
-            for one, other in zip(*pair, strict=True):
-                assert (one is None) == (other is None)
-                if one is not None:
-                    assert one.shape == other.shape
-                    assert set(numbers(other).unique().tolist()) == set(one.unique().tolist())
-    dropped = [numbers(mask.hidden) == 0 for row in at_once for mask in row]
-    assert abs(torch.stack(dropped).float().mean() - 0.3) < 0.05
-    assert not torch.equal(dropped[0], dropped[1])
+def test_a_record_is_told_in_words_and_drawn():
+    told = "\n".join(accelerator.in_words(RECORD))
+    for part in ("Made-up 9", "3.0e-12", "8.00 (8.00 to 8.50)", "1 chapters", "no time"):
+        assert part in told
+    fig = accelerator.picture(RECORD)
+    assert len(fig.axes[0].patches) == 2 and not fig.axes[1].patches
+    plt.close(fig)
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("temperature", [0, 0.8])
-def test_generation_waits_before_the_first_token_and_with_the_last(waits, name, temperature):
-    here, there = twins(name)
-    prompt, found = some_tokens(T=3), []
-    torch.manual_seed(0)
-    expected = here.generate(prompt, 6, temperature)
-    torch.manual_seed(0)
-    stream = there.stream(prompt.to(pretended.DEVICE), 6, temperature)
-    waits.clear()
-    for count, token in enumerate(stream, start=1):
-        found.append(numbers(token))
-        assert len(waits) == (count == 6)
-    assert torch.equal(torch.stack(found, 1), expected[:, 3:])
-
-
-def test_logits_that_are_not_finite_are_refused_in_the_end(waits):
-    _, there = twins("feedback-kv")
-    numbers(there.head.bias).fill_(torch.nan)
-    with pytest.raises(ValueError, match="not finite"):
-        there.generate(some_tokens(T=3).to(pretended.DEVICE), 4)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_what_looks_at_a_model_finds_it_on_its_device(waits, name):
-    here, there = twins(name)
-    tokens = some_tokens(T=5)
-    moved = tokens.to(pretended.DEVICE)
-    assert_alike(here.trace(tokens).attention, there.trace(moved).attention)
-    assert evaluate(there, [(tokens, tokens)]) == pytest.approx(evaluate(here, [(tokens, tokens)]))
-    _, memory = there.step(moved[:, 0])
-    logits, memory = there.step(moved[:, 1], memory.select([1, 0]))
-    assert len(memory.crop(1)) == 1 and logits.device == pretended.DEVICE
-
-
-def test_training_waits_where_it_looks_and_has_the_same_losses(chosen, tmp_path, monkeypatch):
-    config = replace(CONFIG, model="feedback-kv", dropout=0.0)
-    settings = replace(SETTINGS, steps=12, evaluate_every=6, checkpoint_every=12)
-    counts = []
-
-    def counted(*given):
-        counts.append(len(chosen))
-        return update(*given)
-
-    monkeypatch.setattr(loop, "update", counted)
-    there = run(tmp_path / "there", settings, config)
-    waited = [later > earlier for earlier, later in zip(counts, counts[1:], strict=False)]
-    looked = [looking.looks_after(step, settings) for step in range(1, 12)]
-    assert waited == looked == [step in (6, 10) for step in range(1, 12)]
-    monkeypatch.undo()
-    here = run(tmp_path / "here", settings, config)
-    assert [line["step"] for line in there] == [0, 6, 12]
-    for name in ("tokens", "validation_loss", "accuracy", "layer_weights"):
-        for one, other in zip(here, there, strict=True):
-            assert one[name] == pytest.approx(other[name], rel=1e-3)
-    assert there[-1]["training_loss"] == pytest.approx(here[-1]["training_loss"], rel=1e-3)
-
-
-def test_an_update_at_which_nobody_looked_is_named_when_somebody_does(waits):
-    _, there = twins("feedback-kv")
-    updates, fine = looking.Updates(), torch.ones((), device=pretended.DEVICE)
-    waits.clear()
-    for step, loss in enumerate((fine, fine * torch.nan, fine), start=1):
-        updates.add(step, loss, there)
-    assert not waits
-    with pytest.raises(Diverged, match="the loss of step 2 is nan"):
-        updates.look(there)
-    updates.add(4, fine, there)
-    assert updates.look(there) == [1.0]
-    numbers(there.head.bias)[0] = torch.inf
-    updates.add(5, fine, there)
-    with pytest.raises(Diverged, match="step 5 left weights"):
-        updates.look(there)
-
-
-@pytest.mark.parametrize("variant", timing.VARIANTS)
-def test_what_is_timed_waits_for_nothing(chosen, variant):
-    sizes = dict(batch=2, tokens=3, layers=2, width=4, heads=2, hidden=4)
-    training = timing.Case("training", variant, **sizes).build()
-    chosen.clear()
-    training()
-    assert not chosen
+def test_chapter_9_reads_what_is_there_and_says_where_nothing_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(accelerator, "RECORD", tmp_path / "accelerator.json")
+    assert accelerator.read() is None
+    (tmp_path / "accelerator.json").write_text(json.dumps(RECORD))
+    assert accelerator.read() == RECORD

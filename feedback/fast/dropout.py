@@ -47,7 +47,7 @@ def draw_masks(
         return None
     if x.device.type == "cpu":
         return [[draw_layer_masks(layer, x, n) for layer in layers] for n in key_counts]
-    by_layer = [draw_at_once(layer, x, key_counts) for layer in layers]  # L lists of T
+    by_layer = [draw_in_three_calls(layer, x, key_counts) for layer in layers]  # L lists of T
     return [list(masks) for masks in zip(*by_layer, strict=True)]
 
 
@@ -101,7 +101,7 @@ def draw_masks_at_once(
     return found
 
 
-def draw_at_once(layer: nn.Module, x: Tensor, key_counts: list[int]) -> list[LayerMasks]:
+def draw_in_three_calls(layer: nn.Module, x: Tensor, key_counts: list[int]) -> list[LayerMasks]:
     """Draw the masks of one layer at all steps, for each a `LayerMasks`, in three calls."""
     attention, hidden, residual = dropouts(layer)
     H, F, (B, T, d) = layer.attention.heads, layer.feed_forward.widen.out_features, x.shape

@@ -11,6 +11,8 @@ its settings that were `chosen`, and one entry in `runs` for each seed:
     right, answers     how many answers were right, and of how many, in each span of tokens; the
                        spans' last tokens are the experiment's `ends`
 
+accelerator.json, if it is there, has another form: accelerator.py reads it.
+
 A run that broke off because its numbers were no longer finite has `diverged`, which says where,
 and none of the above but the request. `machine` is that of every run that does not name its own.
 """
