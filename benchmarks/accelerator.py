@@ -38,11 +38,12 @@ from feedback import Config, LanguageModel, machine, timing
 from feedback.command_line.values import path
 from feedback.files import check_writable, write_atomically
 from feedback.results import FOLDER
+from feedback.training.by_passes import Trainee
 
 ROOT = Path(__file__).resolve().parent.parent
-# What is timed beside each other, among `timing.VARIANTS`. A further way to run a model, such as by
-# passes over the whole sequence, is a further variant there; name it here, too.
-TRAINED = ("parallel", "feedback-kv", "feedback")
+# What is timed beside each other, among `timing.VARIANTS` and `BY_PASSES`; the last at one shape.
+BY_PASSES = {"feedback-kv, passes 2+2": (2, 2)}  # the shared model: free and graded passes
+TRAINED = ("parallel", "feedback-kv", *BY_PASSES, "feedback")
 GENERATING = ("parallel", "feedback-kv", "feedback")
 
 
@@ -201,11 +202,14 @@ def precision(name: str, device: torch.device) -> AbstractContextManager:
 
 def training_step(plan: Plan, variant: str, numbers: str, device: torch.device, B: int, T: int):
     """A function that takes a training step; numbers are float32, "autocast" or "bfloat16"."""
-    name, way = timing.VARIANTS[variant]
+    name, way = timing.VARIANTS[variant.partition(", passes")[0]]
     torch.manual_seed(0)
-    model = LanguageModel(Config(name, **plan.sizes), way).to(device)
+    model: nn.Module = LanguageModel(Config(name, **plan.sizes), way).to(device)
     if numbers == "bfloat16":
         model = model.bfloat16()
+    if variant in BY_PASSES:
+        model = Trainee(model)
+        model.passes = BY_PASSES[variant]
     step = timing.training_step(model, B, T)
 
     def run() -> None:
@@ -221,7 +225,7 @@ def training(stage: Stage, plan: Plan, device: torch.device) -> None:
         first = (B, T) == plan.shapes[0]
         if numbers != "float32" and not first:
             continue
-        variants = TRAINED if first else TRAINED[:2]
+        variants = TRAINED if first else TRAINED[:-1]
         runs = {v: training_step(plan, v, numbers, device, B, T) for v in variants}
         time_both(stage, plan, device, {"batch": B, "tokens": T, "numbers": numbers}, runs)
 

@@ -67,7 +67,8 @@ def test_all_stages_but_the_notebooks_measure_on_a_cpu(benchmark, tmp_path):
         assert max(row["output"], row["gradient"]) < 1e-9 and row["gradients"] > 40
     for stage in stages[1:]:
         rows = found["stages"][stage]["rows"]
-        assert {row["variant"] for row in rows} == {"parallel", "feedback-kv", "feedback"}
+        named = {row["variant"].partition(",")[0] for row in rows}
+        assert named == {"parallel", "feedback-kv", "feedback"}
         assert all(len(row["seconds"]) >= 4 for row in rows)  # two turns of two
         assert accelerator.over_parallel(found, stage)
     assert len(accelerator.in_words(found)) > 5

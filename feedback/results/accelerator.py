@@ -95,7 +95,8 @@ def picture(record: dict) -> Figure:
         ]
         for place, row in enumerate(rows):
             error = [[row["ratio"] - row["low"]], [row["high"] - row["ratio"]]]
-            color, hatch = COLORS[row["variant"]], "//" if row["how"] == "graph" else None
+            color = COLORS[row["variant"].partition(",")[0]]
+            hatch = "//" if row["how"] == "graph" else None
             ax.bar(place, row["ratio"], yerr=error, color=color, hatch=hatch)
         names = [
             f"{row['variant']}\n{row['batch']} × {row['tokens']}, {row['how']}" for row in rows
