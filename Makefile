@@ -16,11 +16,11 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake mutants \
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-accelerator bench-widgets results shake mutants \
 	repository other-python lint colab colab-files colab-image colab-issue graders clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Written last, so that an interrupted installation is taken up again.
 $(READY): requirements.txt tests/labml.txt pyproject.toml
@@ -69,6 +69,9 @@ bench: $(READY) ## race the package against other implementations, on a machine 
 	$(BIN)pip install --quiet --no-deps -r benchmarks/requirements.txt
 	@mkdir -p _build
 	$(BIN)python benchmarks/compare.py --out _build/bench.json
+
+bench-accelerator: $(READY) ## measure on a GPU, in under ten minutes, and write feedback/results/accelerator.json
+	$(BIN)python benchmarks/accelerator.py
 
 bench-widgets: book ## how quick the live model is in the built page, on a machine left alone
 	$(BIN)python benchmarks/widgets.py

@@ -229,7 +229,7 @@ def main() -> None:
             model, turns = Labml(True).eval().to(device()), []
             for _ in range(2):
                 start = time.perf_counter()
-                model.sample(256)
+                model.sample(256).cpu()  # waits for an accelerator
                 turns.append([time.perf_counter() - start])
             report.results[name]["labml shared, sampling"] = turns
             report.ratio(name, "labml shared, sampling", "feedback-kv", 100, most=False)

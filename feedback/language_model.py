@@ -26,6 +26,7 @@ from feedback.memory import FeedbackTransformer
 from feedback.shared_kv import FeedbackTransformerKV
 from feedback.transformer import SequenceModel, Trace, Transformer
 
+NOT_FINITE = "the model's logits are not finite, so no token can be drawn from them"
 KINDS: dict[str, Any] = {
     kind.name: kind for kind in (Transformer, FeedbackTransformer, FeedbackTransformerKV)
 }
@@ -68,6 +69,8 @@ class LanguageModel(nn.Module):
 
     Raises:
         TypeError, ValueError: tokens of wrong type, shape or range, or a memory that does not fit.
+            On an accelerator `forward` and `step` do not look at the range, for they would have to
+            wait: there torch ends the program when a token outside of it is read.
     """
 
     def __init__(self, config: Config, path: str | None = None):
@@ -165,7 +168,7 @@ class LanguageModel(nn.Module):
 
         Arguments and errors are those of `generate`; the errors come with the call.
         """
-        self.check_tokens(prompt, rank=2)
+        self.check_tokens(prompt, rank=2, wait=True)  # once, before any work
         length = whole_number("length", length, 0)
         if not is_number(temperature):
             raise TypeError(f"temperature is {temperature!r}; it must be a number")
@@ -194,12 +197,16 @@ class LanguageModel(nn.Module):
         step = self.quiet_step
         if length > 1 and self.can_take_fast_path():
             step = Decoder(self, batch_size=len(prompt)).step
-        token = sample(logits[:, -1], temperature, top_k, generator)
-        yield token
-        for _ in range(length - 1):
-            logits, memory = step(token, memory)
-            token = sample(logits, temperature, top_k, generator)
+        logits, all_finite = logits[:, -1], torch.ones((), dtype=torch.bool, device=prompt.device)
+        for left in reversed(range(length)):
+            token, finite = sample(logits, temperature, top_k, generator)
+            all_finite = all_finite & finite
+            # On a CPU at every step; an accelerator would have to be waited for, so at the last.
+            if (left == 0 or prompt.device.type == "cpu") and not all_finite:
+                raise ValueError(NOT_FINITE)
             yield token
+            if left:
+                logits, memory = step(token, memory)
 
     def layer_weights(self) -> Tensor:
         """The weights (L+1,) with which outputs enter the memory, embedding first; they sum to 1.
@@ -214,7 +221,7 @@ class LanguageModel(nn.Module):
     @torch.no_grad()
     def trace(self, tokens: Tensor) -> Trace:
         """Run tokens (B, T) with dropout off and keep everything that was computed; see `Trace`."""
-        self.check_tokens(tokens, rank=2)
+        self.check_tokens(tokens, rank=2, wait=True)
         with evaluating(self):
             trace = self.core.trace(self.embedding(tokens))
             return replace(trace, logits=self.head(self.core.norm(trace.outputs[-1])))
@@ -242,8 +249,12 @@ class LanguageModel(nn.Module):
         model.load_state_dict(weights, assign=True)
         return model.eval()
 
-    def check_tokens(self, tokens: Tensor, rank: int) -> None:
-        """Raise TypeError or ValueError unless tokens are int64 ids of this vocabulary."""
+    def check_tokens(self, tokens: Tensor, rank: int, wait: bool = False) -> None:
+        """Raise TypeError or ValueError unless tokens are int64 ids of this vocabulary.
+
+        Args:
+            wait: whether to look at numbers on an accelerator too, which the host has to wait for.
+        """
         shape = {1: "(B,)", 2: "(B, T)"}[rank]
         if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64:
             given = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
@@ -256,6 +267,8 @@ class LanguageModel(nn.Module):
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}: there is no token to read")
         if is_intercepted() or tokens.is_meta or type(tokens) is not Tensor:
             return  # there are no numbers to look at
+        if not wait and tokens.device.type != "cpu":
+            return
         assert self.config.n_tokens is not None  # a language model has a vocabulary
         low, high, last = tokens.min().item(), tokens.max().item(), self.config.n_tokens - 1
         if low < 0 or high > last:
@@ -264,19 +277,23 @@ class LanguageModel(nn.Module):
 
 def sample(
     logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator | None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Draw one token from each row of logits: (B, V) -> (B,).
 
-    Raises:
-        ValueError: the best logit of a row is not finite.
+    Nothing here waits for an accelerator, so `torch.multinomial`, which looks at the odds, is not
+    called: its way of drawing is. Where q is drawn from the exponential distribution, one number
+    for each token, the largest odds / q is a token's with just its odds.
+
+    Returns:
+        The tokens, and whether the best logit of every row is finite, () bool.
     """
     best, tokens = logits.float().topk(top_k or logits.shape[-1])  # best first, and nan before all
-    if not best[:, 0].isfinite().all():
-        raise ValueError("the model's logits are not finite, so no token can be drawn from them")
+    finite = best[:, 0].isfinite().all()
     if temperature < torch.finfo(best.dtype).tiny:  # 0, or too small to divide by
-        return tokens[:, 0]
+        return tokens[:, 0], finite
     odds = ((best - best[:, :1]) / temperature).softmax(-1)
-    return tokens.gather(-1, torch.multinomial(odds, 1, generator=generator))[:, 0]
+    drawn = (odds / torch.empty_like(odds).exponential_(generator=generator)).argmax(-1)
+    return tokens.gather(-1, drawn[:, None])[:, 0], finite
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import cycle
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +32,14 @@ class MemoryMixture(nn.Module):
     def __init__(self, n_layers: int, mixture: str | Iterable[float] = "learned"):
         super().__init__()
         learned = mixture == "learned"
-        self.fixed = None if learned else mixture
+        self.fixed: Any = None if learned else mixture
         self.w = nn.Parameter(torch.zeros(n_layers + 1)) if learned else None
 
     def weights(self, like: Tensor) -> Tensor:
         """The L+1 weights, which sum to 1, in the dtype and on the device of `like`."""
-        return like.new_tensor(self.fixed) if self.w is None else self.w.softmax(0)
+        if self.w is not None:
+            return self.w.softmax(0)
+        return torch.stack([like.new_full((), w) for w in self.fixed])  # nothing to copy there
 
     def forward(self, outputs: list[Tensor]) -> Tensor:
         """L+1 outputs of (B, T, d), embedding first -> memory vectors (B, T, d)."""

@@ -99,7 +99,8 @@ class Backward:
         ]
         self.from_keys_values = ready(weights.project_kv.t(), None, B)
         self.distances = [layer.r.transpose(1, 2).contiguous() for layer in weights.layers]
-        self.shares = weights.mixture.tolist()  # w_l
+        # Numbers for the host would make it wait for an accelerator: they stay tensors.
+        self.shares = weights.mixture.unbind()  # w_l
 
     def run(self, d_y: Tensor | None) -> tuple[Tensor, Tensor, FoldedWeights]:
         """Undo all steps, given the gradient of the outputs, (B, T, d); None if there is none.
@@ -125,7 +126,7 @@ class Backward:
         d_memory = self.from_keys_values(blocks.take_own_kv(t))  # (B, d)
         blocks.d_memory[t - start] = d_memory
         # x̄_t^l += w_l m̄_t
-        grad = torch.add(d_y, d_memory, alpha=self.shares[-1])  # (B, d)
+        grad = torch.addcmul(d_y, d_memory, self.shares[-1])  # (B, d)
         for i in reversed(range(len(self.maps))):
             grad = self.undo_feed_forward(i, step, grad)
             if n:
@@ -135,7 +136,7 @@ class Backward:
                 for unread in (results.query[i], results.output[i], step.d_reads[i]):
                     unread.zero_()
             if i > 0:  # what the embedding gets can wait for the block's end
-                grad = torch.add(grad, d_memory, alpha=self.shares[i])
+                grad = torch.addcmul(grad, d_memory, self.shares[i])
         self.d_x[t] = grad
         if n:
             blocks.add_to_near(t, step.d_scores)
@@ -227,4 +228,4 @@ class Backward:
         mean, scale = blocks.norms1.mean[0], blocks.norms1.scale[0]
         self.d_x[block] += through_norm(d_normal, states.contiguous(), mean, scale)
         # x̄_t^0 += w_0 m̄_t
-        self.d_x[block].add_(d_memory, alpha=self.shares[0])
+        self.d_x[block].addcmul_(d_memory, self.shares[0])

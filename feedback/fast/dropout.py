@@ -1,7 +1,9 @@
 """Dropout masks for all steps of a pass, drawn before its loop begins.
 
 A loop over steps and layers draws a mask where it comes to one. Here all of them are drawn in that
-very order, so that from the same seed every path drops the same numbers. Built in chapter 7b.
+very order, so that from the same seed every path drops the same numbers. On an accelerator, where
+a call costs more than the numbers do, each dropout draws once for all steps: other numbers, of the
+same distribution. Built in chapter 7b.
 
 Shapes: B batch, d width, H heads, F feed-forward width, n keys read at a step.
 """
@@ -43,7 +45,10 @@ def draw_masks(
     """
     if dropout_is_off(layers):
         return None
-    return [[draw_layer_masks(layer, x, n) for layer in layers] for n in key_counts]
+    if x.device.type == "cpu":
+        return [[draw_layer_masks(layer, x, n) for layer in layers] for n in key_counts]
+    by_layer = [draw_in_three_calls(layer, x, key_counts) for layer in layers]  # L lists of T
+    return [list(masks) for masks in zip(*by_layer, strict=True)]
 
 
 def draw_layer_masks(layer: nn.Module, x: Tensor, n: int) -> LayerMasks:
@@ -94,6 +99,25 @@ def draw_masks_at_once(
         )
         found.append(masks)
     return found
+
+
+def draw_in_three_calls(layer: nn.Module, x: Tensor, key_counts: list[int]) -> list[LayerMasks]:
+    """Draw the masks of one layer at all steps, for each a `LayerMasks`, in three calls."""
+    attention, hidden, residual = dropouts(layer)
+    H, F, (B, T, d) = layer.attention.heads, layer.feed_forward.widen.out_features, x.shape
+    sizes = [H * B * n for n in key_counts]
+    of_attention = attention(x.new_ones(sum(sizes))).split(sizes)
+    of_hidden = hidden(x.new_ones(T, B, F)).unbind()
+    of_residual = residual(x.new_ones(T, 2, B, d)).unbind()
+    return [
+        LayerMasks(
+            attention=of_attention[t].view(H * B, 1, n) if n else None,
+            attention_output=of_residual[t][0] if n else None,
+            hidden=of_hidden[t],
+            feed_forward_output=of_residual[t][1],
+        )
+        for t, n in enumerate(key_counts)
+    ]
 
 
 def apply_mask(x: Tensor, mask: Tensor | None, out: Tensor) -> Tensor:

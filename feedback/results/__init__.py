@@ -6,10 +6,14 @@ widgets read them through `load_result`.
 An experiment's file lists its variants. Each has the `search` that it went through, the changes of
 its settings that were `chosen`, and one entry in `runs` for each seed:
 
-    request            the hash of what was asked; see `experiments/runs.py`
+    request            the hash of what was asked, which `make results` asks again
     step, tokens, length, validation_loss, accuracy, processor_seconds   a number an evaluation
     right, answers     how many answers were right, and of how many, in each span of tokens; the
                        spans' last tokens are the experiment's `ends`
+
+accelerator.json, if it is there, has another form, and a reader:
+
+    accelerator.py     what `make bench-accelerator` found on a GPU
 
 A run that broke off because its numbers were no longer finite has `diverged`, which says where,
 and none of the above but the request. `machine` is that of every run that does not name its own.

@@ -8,6 +8,7 @@ other files is one thing that the loop uses:
     update.py        one update of the weights; evaluation: loss, accuracy, accuracy of a baseline
     state.py         `TrainingState`, what a run knows beside weights, optimizer and generator
     divergence.py    what ends a run whose numbers are no longer finite, before they are saved
+    looking.py       when losses are looked at: on an accelerator that is to wait for them
     clock.py         the seconds that training takes, evaluations and checkpoints left out
     run_folder.py    the folder of a run: who may write into it, and what lies there
     checkpoints.py   one checkpoint: written whole, checked, and restored

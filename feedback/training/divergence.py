@@ -5,12 +5,11 @@ Each error says what was found at which step, and to try a lower learning rate.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from feedback.language_model import LanguageModel, evaluating
 
@@ -36,16 +35,6 @@ def explaining_overflow(step: int) -> Iterator[None]:
         if "without overflow" not in str(error):
             raise
         raise Diverged(f"the update of step {step} is too large ({error})") from error
-
-
-def check_update(step: int, loss: float, model: nn.Module) -> None:
-    """Raise Diverged if the loss, or a weight after the update, is not finite."""
-    if not math.isfinite(loss):
-        raise Diverged(f"the loss of step {step} is {loss}")
-    # A sum takes one pass; only where it is not finite it may have overflowed.
-    sums = torch.stack([weight.detach().sum() for weight in model.parameters()])
-    if not finite([sums]) and not finite(model.parameters()):
-        raise Diverged(f"step {step} left weights that are not finite")
 
 
 @torch.no_grad()

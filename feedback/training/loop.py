@@ -30,7 +30,8 @@ from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
 from feedback.training.by_passes import Plan, Trainee, check_passes, choose_passes, watch
 from feedback.training.clock import Clock
-from feedback.training.divergence import Diverged, check_finite, check_update, explaining_overflow
+from feedback.training.divergence import Diverged, check_finite, explaining_overflow
+from feedback.training.looking import Updates, looks_after
 from feedback.training.processes import rank_and_world_size
 from feedback.training.progress import Progress, print_line
 from feedback.training.run_folder import BEST, RunFolder
@@ -130,7 +131,7 @@ def train(
             # A single graded pass gives layer weights no gradient.
             unused = settings.passes is not None and Plan.parse(settings.passes).graded == 1
             replica = DistributedDataParallel(replica, find_unused_parameters=unused)
-        progress = Progress(state.step + 1, settings.steps)
+        progress, updates = Progress(state.step + 1, settings.steps), Updates()
         for step in range(state.step + 1, settings.steps + 1):
             state.step = step
             with clock, explaining_overflow(step):
@@ -139,14 +140,21 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(step, settings)
                 batch = source.batch(settings.batch_size, state.length, generator)
-                inputs, labels = (x.to(device()) for x in batch)  # (B, T) each
+                inputs, labels = (x.to(device(), non_blocking=True) for x in batch)  # (B, T) each
                 choose_passes(trainee, state, settings, generator)
                 seed_dropout(generator, rank)
                 loss = update(replica, optimizer, inputs, labels, settings.clip)
-            check_update(step, loss, model)
-            state.count(loss, inputs.numel())
+                look_here = looks_after(step, settings)
+                if look_here:
+                    loss.item()  # waits for an accelerator, so that the clock counts its work
+            updates.add(step, loss, model)
+            state.tokens += inputs.numel()
             watch(trainee, state, settings)
-            lengthen_or_shorten(state, loss, settings)
+            if not look_here:
+                continue
+            losses = updates.look(model)
+            state.count(losses)
+            lengthen_or_shorten(state, losses, settings)
 
             evaluate_here = step % settings.evaluate_every == 0 or step == settings.steps
             save_here = step % settings.checkpoint_every == 0 or step == settings.steps
@@ -162,7 +170,7 @@ def train(
                     progress.show(step, latest_values(state.log, settings), keep=True)
                 lengthen_at_evaluation(state, mean_loss, settings)
             elif writer:
-                progress.show(step, latest_values(state.log, settings) | {"training": loss})
+                progress.show(step, latest_values(state.log, settings) | {"training": losses[-1]})
             if save_here and writer:
                 folder.save_last(model, optimizer, generator, state)
         if writer:
@@ -291,12 +299,17 @@ def replace_lost_best(folder: RunFolder, model: LanguageModel, state: TrainingSt
 # The length of the next windows, where it follows the loss
 
 
-def lengthen_or_shorten(state: TrainingState, loss: float, settings: Settings) -> None:
-    """Every `lengthen_every` steps, choose the length by the mean loss since the last check."""
+def lengthen_or_shorten(state: TrainingState, losses: list[float], settings: Settings) -> None:
+    """Every `lengthen_every` steps, choose the length by the mean loss since the last check.
+
+    Args:
+        losses: of the steps since this was last called.
+    """
     every = settings.lengthen_every
     if every is None:  # then evaluations are the checks
         return
-    state.recent += loss
+    for loss in losses:
+        state.recent += loss
     if state.step % every == 0:
         mean, state.recent = state.recent / every, 0.0
         if state.untrained is None:

@@ -41,11 +41,11 @@ class TrainingState:
     best: float | None = None
     log: list[dict] = field(default_factory=list)
 
-    def count(self, loss: float, tokens: int) -> None:
-        """Add one step to the sums: its loss, in nats a label, and the tokens of its batch."""
-        self.tokens += tokens
-        self.losses += loss
-        self.counted += 1
+    def count(self, losses: list[float]) -> None:
+        """Add the losses of some steps, in nats a label, to the sums."""
+        for loss in losses:
+            self.losses += loss
+        self.counted += len(losses)
 
     def take_mean_loss(self) -> float:
         """The mean loss of the steps since this was last called, of which there must be one."""

@@ -32,7 +32,7 @@ def update(
     inputs: Tensor,
     labels: Tensor,
     clip: float,
-) -> float:
+) -> Tensor:
     """Change the weights once, to lower the loss of a batch.
 
     In a group of processes each computes with its share of the rows, and all end with the same
@@ -46,10 +46,11 @@ def update(
         clip: the largest L2 norm of the gradient; a longer one is shortened to it.
 
     Returns:
-        The loss of the whole batch before the update, in nats a label.
+        The loss of the whole batch before the update, in nats a label: a tensor () on the model's
+        device. To look at it is to wait until an accelerator has done all that it was given.
     """
     rank, processes = rank_and_world_size()
-    labelled = max(1, (labels != NO_LABEL).sum().item())
+    labelled = (labels != NO_LABEL).sum().clamp(min=1)
     inputs, labels = inputs[rank::processes], labels[rank::processes]
     logits = model(inputs)  # (B, T, V)
     loss = F.cross_entropy(
@@ -67,7 +68,7 @@ def update(
     loss = loss.detach()
     if processes > 1:
         distributed.all_reduce(loss, distributed.ReduceOp.SUM)
-    return loss.item() / processes
+    return loss / processes
 
 
 @torch.no_grad()
@@ -86,18 +87,21 @@ def evaluate(model: LanguageModel, batches: Iterable[tuple[Tensor, Tensor]]) -> 
     Raises:
         ValueError: there is no label in any batch.
     """
-    loss = right = labelled = 0
+    device = model.head.weight.device
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
     with evaluating(model):
         for inputs, labels in batches:
-            labels = labels.to(model.head.weight.device)
-            logits = model(inputs.to(labels.device))
-            there = labels != NO_LABEL
-            loss += F.cross_entropy(logits[there], labels[there], reduction="sum").item()
-            right += (logits.argmax(-1) == labels)[there].sum().item()
-            labelled += there.sum().item()
+            inputs, labels = (x.to(device, non_blocking=True) for x in (inputs, labels))
+            logits = model(inputs)  # (B, T, V)
+            loss = F.cross_entropy(
+                logits.flatten(0, 1), labels.flatten(), ignore_index=NO_LABEL, reduction="sum"
+            )
+            right = (logits.argmax(-1) == labels).sum()  # no label is the likeliest token
+            sums += torch.stack([loss, right, (labels != NO_LABEL).sum()])
+    total, right, labelled = sums.tolist()  # waits for an accelerator: once
     if not labelled:
         raise ValueError("there is no label in these batches, hence no mean over labels")
-    return loss / labelled, right / labelled
+    return total / labelled, right / labelled
 
 
 def baseline_accuracy(task: Task, batches: Iterable[tuple[Tensor, Tensor]]) -> float:

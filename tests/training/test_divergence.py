@@ -21,7 +21,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_spares_the_checkpoint(
 
     def diverging(*given):
         loss = update(*given)
-        return math.nan if next(steps) == 5 else loss
+        return loss * math.nan if next(steps) == 5 else loss
 
     monkeypatch.setattr(loop, "update", diverging)
     with pytest.raises(ValueError, match="the loss of step 5 is nan; try a lower learning rate"):

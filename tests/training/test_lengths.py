@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from training_runs import SETTINGS, run
 
 from feedback.training import loop
@@ -33,7 +34,7 @@ def lengths_of(tmp_path, monkeypatch):
 
         def update(model, optimizer, inputs, labels, clip):
             lengths.append(inputs.shape[1])
-            return next(coming)
+            return torch.tensor(next(coming), dtype=torch.float64)
 
         monkeypatch.setattr(loop, "update", update)
         settings = dict(steps=len(losses), start_length=2, lengthen_below=1.0, **changes)
