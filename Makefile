@@ -16,7 +16,7 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets results shake mutants \
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-widgets bench-training results shake mutants \
 	repository other-python lint colab colab-files colab-image colab-issue graders clean
 
 help: ## list the targets
@@ -72,6 +72,9 @@ bench: $(READY) ## race the package against other implementations, on a machine 
 
 bench-widgets: book ## how quick the live model is in the built page, on a machine left alone
 	$(BIN)python benchmarks/widgets.py
+
+bench-training: $(READY) ## how soon two models learn in the page, by Node, on a machine left alone
+	$(BIN)python benchmarks/training.py
 
 shake: $(READY) ## count how often live results come out (or ONLY="NAME NAME"); goes on after a stop
 	$(BIN)python experiments/shake.py $(ONLY)
