@@ -33,6 +33,7 @@ const [{ createDirector }, { createPlan }, { createTrainer }] = await Promise.al
 async function train(traits, limit) {
   const begun = performance.now();
   const taken = () => (performance.now() - begun) / 1000;
+  const before = process.cpuUsage();
   const plan = createPlan((name) => traits[name]);
   const trainers = {};
   for (const name of plan.names) trainers[name] = await createTrainer();
@@ -45,10 +46,12 @@ async function train(traits, limit) {
   await director.play();
   const { updates, right, solved, losses } = director.progress;
   const seconds = taken();
+  const { user, system } = process.cpuUsage(before); // of all threads
   director.end();
   const loss = losses["feedback-kv"].at(-1)[1];
   const { frequencies } = plan;
-  return { seconds, workers, updates, right, solved, loss, frequencies };
+  const processor = (user + system) / 1e6;
+  return { seconds, processor, workers, updates, right, solved, loss, frequencies };
 }
 
 const { traits, seeds, limits } = JSON.parse(readFileSync(0, "utf-8"));

@@ -7,6 +7,8 @@ Node, and prints for each task and seed
                 place (aim: parity 20, three cups 60, in 19 of 20 seeds); for the text until its
                 loss is half a nat below that of who knows only how often each character comes
                 (aim: 60)
+    processor   seconds of processor that both models took together by then; with two cores left to
+                it, training cannot take longer than that
     updates     made by then
     parallel    how often the parallel model is then right at the last place
 
@@ -44,7 +46,8 @@ def main() -> None:
         "limits": {task: LIMITS[task] for task in options.tasks},
     }
     print(", ".join(f"{name}: {value}" for name, value in describe_machine().items()))
-    print(f"{'task':8s} {'seed':>4s} {'seconds':>8s} {'updates':>8s} {'parallel':>9s}")
+    names = ("seed", "seconds", "processor", "updates", "parallel")
+    print(f"{'task':8s}", *(f"{name:>9s}" for name in names))
     command = ["node", Path(__file__).with_suffix(".js")]
     taken: dict[str, list[float]] = {task: [] for task in options.tasks}
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as node:
@@ -55,8 +58,11 @@ def main() -> None:
             run = json.loads(line)
             seconds = run["seconds"] if succeeded(run) else float("inf")
             taken[run["task"]].append(seconds)
-            right = f"{run['right']['parallel'][-1]:8.0%}"
-            print(f"{run['task']:8s} {run['seed']:4d} {seconds:8.1f} {run['updates']:8d} {right}")
+            right = run["right"]["parallel"][-1]
+            print(
+                f"{run['task']:8s} {run['seed']:9d} {seconds:9.1f} {run['processor']:9.1f} "
+                f"{run['updates']:9d} {right:9.0%}"
+            )
     for task, seconds in taken.items():
         good = sum(each <= LIMITS[task] for each in seconds)
         print(
