@@ -16,8 +16,9 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes bench bench-accelerator bench-widgets results shake mutants \
-	repository other-python lint colab colab-files colab-image colab-issue graders clean
+.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes \
+	bench bench-accelerator bench-widgets bench-training results shake mutants repository \
+	other-python lint colab colab-files colab-image colab-issue graders clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +76,9 @@ bench-accelerator: $(READY) ## measure on a GPU, in under ten minutes, and write
 
 bench-widgets: book ## how quick the live model is in the built page, on a machine left alone
 	$(BIN)python benchmarks/widgets.py
+
+bench-training: $(READY) ## how soon two models learn in the page, by Node, on a machine left alone
+	$(BIN)python benchmarks/training.py
 
 shake: $(READY) ## count how often live results come out (or ONLY="NAME NAME"); goes on after a stop
 	$(BIN)python experiments/shake.py $(ONLY)

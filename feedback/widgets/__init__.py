@@ -12,6 +12,7 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
                                  timing_explorer_words.py
     live_model.py                a model that writes in the page; as bytes: quantised.py; with a
                                  memory that keeps its length: live_model_length.py
+    train_in_the_page.py         two models that learn in the page, side by side
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves
@@ -25,6 +26,7 @@ from .live_model import LiveModel
 from .memory_attention import MemoryAttention
 from .predict_then_reveal import PredictThenReveal
 from .timing_explorer import TimingExplorer
+from .train_in_the_page import TrainInThePage
 
 __all__ = [
     "CacheGrowth",
@@ -34,4 +36,5 @@ __all__ = [
     "MemoryAttention",
     "PredictThenReveal",
     "TimingExplorer",
+    "TrainInThePage",
 ]

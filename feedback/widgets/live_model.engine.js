@@ -2,6 +2,7 @@
 // 4 and 5). d width, H heads, k = d / H, n memory vectors that are kept, V characters, S distances.
 
 import { range } from "./base.numbers.js";
+import { randomNumbers } from "./base.random.js";
 import {
   add,
   mix,
@@ -169,16 +170,6 @@ export function distribution(logits, { temperature, topK }) {
     temperature || 1,
   );
   return tokens.map((token, i) => [token, shares[i] ?? 0, own[token]]);
-}
-
-// Numbers in 0..1 from a seed: mulberry32, a public domain generator by Tommy Ettinger.
-export function randomNumbers(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 export function draw(choices, number) {

@@ -14,9 +14,19 @@ What a file does not export stays within its function, so two files may use a na
 The lines of a file stay as they are: an error in the third line after the one that names a file is
 an error in the third line of that file.
 
+A worker begins with a file of its own, `new Worker(new URL("./worker.js", import.meta.url))`, and
+can load no file either. What it needs is kept as functions, and where the address is asked for,
+their text becomes the worker's:
+
+    $files["worker.js"] = (() => {
+    onmessage = answer;
+    return {  };
+    });
+
 Understood are `import { a, b as c } from "./file.js";`, `export` before a const, a function or a
-class, and `export default` before an expression. Anything else that a module could say is refused,
-with file and line: a guess would be wrong in a reader's browser.
+class, `export default` before an expression, and the address of a worker's file as above. Anything
+else that a module could say is refused, with file and line: a guess would be wrong in a reader's
+browser.
 """
 
 from __future__ import annotations
@@ -58,20 +68,43 @@ def as_function(entry: Path) -> str:
 
 
 def joined(modules: list[Module]) -> str:
+    """The text of all modules, and of those that their workers need."""
+    needs = {name_of(path, root): files for path, root, files in workers_of(modules)}
+    kept = {each.path: each for files in needs.values() for each in files}
+    here = {module.path for module in modules}
     lines = ["const $modules = {};"]
-    for module in modules:
+    if needs:
+        names = [f"{name}: [{', '.join(each.name for each in needs[name])}]" for name in needs]
+        lines += ["const $files = {};", f"const $needs = {{ {', '.join(names)} }};", ADDRESS]
+    for module in [*(kept[path] for path in kept if path not in here), *modules]:
+        place = f"$files[{module.name}]" if module.path in kept else module.value
         exports = [DEFAULT if name == "default" else name for name in module.exports]
-        lines += [f"{module.value} = (() => {{", module.code]
-        lines += [f"return {{ {', '.join(exports)} }};", "})();"]
+        lines += [f"{place} = (() => {{", module.code, f"return {{ {', '.join(exports)} }};"]
+        lines.append("});" if module.path in kept else "})();")
+        if module.path in kept and module.path in here:
+            lines.append(f"{module.value} = {place}();")
     return "\n".join(lines)
 
 
-def in_order(entry: Path) -> list[Module]:
+def workers_of(modules: list[Module]) -> Iterator[tuple[Path, Path, list[Module]]]:
+    """The workers that the modules start: file, folder, and the modules that each needs."""
+    for module in modules:
+        for place, worker in module.workers:
+            if not worker.is_file():
+                module.refuse(place, f"there is no file {worker}")
+            files = in_order(worker, module.root)
+            for each in files:
+                if each.workers:
+                    each.refuse(each.workers[0][0], "a worker cannot start another")
+            yield worker, module.root, files
+
+
+def in_order(entry: Path, root: Path | None = None) -> list[Module]:
     """The modules, each after those that it imports; the entry is the last."""
     done: dict[Path, Module] = {}
 
     def visit(path: Path, importers: list[Path]):
-        module = Module(path, entry.resolve().parent)
+        module = Module(path, root or entry.resolve().parent)
         for place, imported, names in module.imports:
             if imported in [*importers, path]:
                 circle = " -> ".join(each.name for each in [*importers, path, imported])
@@ -97,6 +130,14 @@ IMPORT = re.compile(r"""import\s*\{([\w\s,]*)\}\s*from\s*["'](\.\.?/[^"'\n]+)["'
 EXPORT = re.compile(
     r"export\s+(?=(?:const\s+|class\s+|(?:async\s+)?function(?:\s+|\s*\*\s*))(\w+))"
 )
+WORKER = re.compile(r"""new\s+URL\(\s*["'](\.\.?/[^"'\n]+)["']\s*,\s*import\.meta\.url\s*\)""")
+# The address of the text that a worker runs, made where it is asked for.
+ADDRESS = """\
+const $address = (worker) => {
+  const run = (name) => `$modules[${JSON.stringify(name)}] = (${$files[name]})();`;
+  const text = ['"use strict";', "const $modules = {};", ...$needs[worker].map(run)].join("\\n");
+  return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+};"""
 EXPORT_DEFAULT = re.compile(r"export\s+default\b(?!\s+(?:async|class|function)\b)")
 UNDERSTOOD = {
     "import": 'import { a, b as c } from "./file.js"; before all else',
@@ -108,17 +149,26 @@ UNDERSTOOD = {
 class Module:
     """A file. `code` is its text as the body of a function, line by line.
 
-    `imports` holds of each import its place in the text, the file, and the names it asks for.
+    `imports` holds of each import its place in the text, the file, and the names it asks for;
+    `workers` of each worker its place and its file.
     """
 
     def __init__(self, path: Path, root: Path):
         self.path, self.root, self.text = path, root, path.read_text("utf-8")
-        self.value = value_of(path, root)
+        self.value, self.name = value_of(path, root), name_of(path, root)
         self.imports: list[tuple[int, Path, list[str]]] = []
+        self.workers: list[tuple[int, Path]] = []
         self.exports: list[str] = []
         self.code, read, only_imports = "", 0, True
         for word, place, depth in words(self):
             if place < read:
+                continue
+            if word == "new" and (match := WORKER.match(self.text, place)):
+                worker = (self.path.parent / match[1]).resolve()
+                self.workers.append((place, worker))
+                self.code += self.text[read:place] + f"$address({name_of(worker, self.root)})"
+                self.code += "\n" * match[0].count("\n")
+                read, only_imports = match.end(), False
                 continue
             if word not in UNDERSTOOD or (word == "await" and depth > 0):
                 only_imports = False
@@ -153,7 +203,11 @@ class Module:
 
 def value_of(path: Path, root: Path) -> str:
     """The object that holds what a file exports, in the joined text."""
-    return f"$modules[{json.dumps(Path(os.path.relpath(path, root)).as_posix())}]"
+    return f"$modules[{name_of(path, root)}]"
+
+
+def name_of(path: Path, root: Path) -> str:
+    return json.dumps(Path(os.path.relpath(path, root)).as_posix())
 
 
 # ---- words ----

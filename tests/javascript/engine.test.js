@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomNumbers } from "../../feedback/widgets/base.random.js";
 import { mix, norm, softmax } from "../../feedback/widgets/live_model.arithmetic.js";
 import {
   alphabet,
@@ -11,7 +12,6 @@ import {
   distribution,
   draw,
   losses,
-  randomNumbers,
 } from "../../feedback/widgets/live_model.engine.js";
 import { unpack } from "../../feedback/widgets/live_model.weights.js";
 

@@ -85,6 +85,13 @@ CASES = [
         shown="0.500",
     ),
     Case(
+        code="TrainInThePage(layers=1)",
+        trait="task",
+        acts=[(lambda widget: menu_of(widget, "task").select_option("s3"), "s3")],
+        value="text",
+        shown="the next character of the text",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[
@@ -276,6 +283,17 @@ def test_what_is_set_in_the_page_arrives_in_python(lab, case, widget):
 def test_what_is_set_in_python_is_shown_in_the_page(lab, case, widget):
     lab.run(f"made[{case.name!r}].{case.trait} = {case.value!r}")
     widget.get_by_text(case.shown).first.wait_for()
+
+
+def test_what_was_trained_in_the_page_arrives_in_python(lab):
+    widget = cell_with(lab, "made['TrainInThePage'] =").locator(".feedback-view")
+    button_of(widget, "One update").click()
+    made = "made['TrainInThePage']"
+    eventually(lambda: lab.run("", f"{made}.parallel_weights is not None"), PATIENCE)
+    assert lab.run("", f"{made}.results['updates']") == 1
+    for kind in ("parallel", "feedback-kv"):
+        found = f"{made}.to_model({kind!r}).config"
+        assert lab.run("", f"({found}.model, {found}.n_layers)") == (kind, 1)
 
 
 def test_what_is_chosen_in_the_form_is_trained_and_shown(lab):

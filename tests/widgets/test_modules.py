@@ -146,11 +146,63 @@ def test_as_a_function_it_returns_the_default_export_and_is_as_strict_as_a_modul
     assert json.loads(found) == {"a": 1, "strict": True}
 
 
+# ---- workers ----
+
+WORKER = 'import {{ one }} from "./shared.js";\nglobalThis.posted = one() + {more};'
+STARTS_WORKER = (
+    'import { one } from "./shared.js";\n'
+    "export const own = one();\n"
+    'export const address = new URL("./worker.js",\n  import.meta.url);'
+)
+SHARED = "let count = 0;\nexport const one = () => ++count;"
+
+
+@node
+def test_the_address_of_a_worker_is_that_of_all_it_needs(write):
+    """What stands there runs by itself, with files of its own."""
+    entry = write(STARTS_WORKER, shared=SHARED, worker=WORKER.format(more=10))
+    joined = entry.with_suffix(".mjs")
+    joined.write_text(modules.as_module(entry), "utf-8")
+    code = f"""
+        let text;
+        URL.createObjectURL = (blob) => (text = blob.text(), "an address");
+        const {{ own, address }} = await import({json.dumps(joined.as_uri())});
+        new Function(await text)();
+        console.log(JSON.stringify({{ own, address, posted: globalThis.posted }}));
+    """
+    assert json.loads(run(code)) == {"own": 1, "address": "an address", "posted": 11}
+
+
+def test_a_worker_has_its_text_once(write):
+    """The page's own files serve: it does not hold them twice."""
+    entry = write(STARTS_WORKER, shared=SHARED, worker=WORKER.format(more=10))
+    for text in (modules.as_module(entry), modules.as_module(entry.with_name("shared.js"))):
+        assert text.count("let count = 0;") == 1
+
+
+@pytest.mark.parametrize(
+    ("worker", "message"),
+    [
+        (None, r"entry\.js:3: there is no file .*worker\.js"),
+        (
+            'const a = new URL("./worker.js", import.meta.url);',
+            r"worker\.js:1: a worker cannot start another",
+        ),
+    ],
+)
+def test_a_worker_that_cannot_be_joined_is_refused(write, worker, message):
+    others = {} if worker is None else {"worker": worker}
+    entry = write(STARTS_WORKER, shared=SHARED, **others)
+    with pytest.raises(ValueError, match=message):
+        modules.as_module(entry)
+
+
 # ---- what is refused, with file and line ----
 
 REFUSED = {
     "a dynamic import": ('const a = 1;\nimport("./a.js");', 2, "expected import"),
     "import.meta": ("const a = import.meta.url;", 1, "expected import"),
+    "an address elsewhere": ('new URL("a.js", import.meta.url);', 1, "expected import"),
     "an import of all": ('import * as a from "./a.js";', 1, "expected import"),
     "an import of the default": ('import a from "./a.js";', 1, "expected import"),
     "an import for its effect": ('import "./a.js";', 1, "expected import"),
@@ -229,8 +281,9 @@ def test_joined_a_file_exports_what_it_exports_alone(tmp_path):
 
 
 def test_every_file_belongs_to_a_widget_that_imports_it():
-    imported = {module.path for entry in ENTRIES for module in modules.in_order(entry)}
-    assert imported == set(FILES)
+    joined = [module for entry in ENTRIES for module in modules.in_order(entry)]
+    joined += [each for *_, files in modules.workers_of(joined) for each in files]
+    assert {module.path for module in joined} == set(FILES)
     assert {path.stem for path in ENTRIES} == {
         path.stem for path in base.HERE.glob("*.css") if path.stem != "base"
     }
