@@ -27,6 +27,7 @@ MODELS = "feedback/pretrained"
 OPENED = {
     "04-feedback-memory": ("feedback-kv",),
     "05-shared-keys-values": ("feedback-kv", "parallel"),
+    "08-training": ("feedback-kv",),
     "11-does-it-help": ("s3-feedback-kv", "s3-parallel"),
     "11b-short-memory": ("s3-feedback-kv", "tracking/*-memory-all-seed-4"),
 }
