@@ -3,7 +3,8 @@
 What suits a product depends on the processor, its instructions and the sizes: on one machine
 oneDNN is twice as quick as the other library that torch carries, on the next it is slower. So where
 it matters the two race each other when they are first needed, and a process remembers who won.
-Their results differ in rounding alone.
+Their results differ in rounding alone. `WON` holds what was decided; a checkpoint keeps it, so that
+a training run that goes on in another process multiplies as before.
 
 Weights of fewer than `LARGE` numbers take part in no race: there is little to gain, and a training
 run that hangs on no clock can be made again digit by digit. Nor does anything race under
@@ -19,11 +20,19 @@ import torch
 
 LARGE = 2**16  # numbers of a weight
 RACE = 5e-4  # seconds that a race may take, or four calls of each
+WON: dict[str, bool] = {}  # for the name of each race that was run, whether the rival won
 
 
 def may_race(numbers: int) -> bool:
     """Whether ways race for a weight of so many numbers."""
     return numbers >= LARGE and not torch.are_deterministic_algorithms_enabled()
+
+
+def decide(name: str, race: Callable[[], bool]) -> bool:
+    """Whether the rival has won the race of this name, which is run if it has not been."""
+    if name not in WON:
+        WON[name] = race()
+    return WON[name]
 
 
 def is_quicker(rival: Callable[[], object], usual: Callable[[], object]) -> bool:

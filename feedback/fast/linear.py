@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from feedback.fast.choice import is_quicker, may_race
+from feedback.fast.choice import decide, is_quicker, may_race
 from feedback.transformer import Layer
 
 LinearMap = Callable[..., Tensor]  # (x, plus=None, relu=False) -> Tensor, as `prepacked` says
@@ -70,12 +70,12 @@ def ready(weight: Tensor, bias: Tensor | None, rows: int) -> LinearMap:
     o, i = weight.shape
     packed = rows > 1
     if takes_onednn(weight) and may_race(o * i):
-        packed = packing_wins(rows, o, i, torch.get_num_threads())
+        race = partial(packing_wins, rows, o, i)
+        packed = decide(f"{rows} rows, weight {o} x {i}, {torch.get_num_threads()} threads", race)
     return (prepacked if packed else plain)(weight.contiguous(), bias)
 
 
-@cache
-def packing_wins(rows: int, o: int, i: int, threads: int) -> bool:
+def packing_wins(rows: int, o: int, i: int) -> bool:
     """Whether oneDNN's layout is the quicker one for x (rows, i) and a weight (o, i)."""
     x, weight, bias = torch.ones(rows, i), torch.ones(o, i), torch.ones(o)
     without, packed = (partial(make(weight, bias), x) for make in (plain, prepacked))
@@ -120,7 +120,8 @@ def plain(weight: Tensor, bias: Tensor | None = None) -> LinearMap:
 
 def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
     """total (o, i) += aᵀ b, for a (R, o) and b (R, i): what R rows give to a weight's gradient."""
-    if takes_onednn(total) and may_race(total.numel()) and onednn_wins(torch.get_num_threads()):
+    by_onednn = takes_onednn(total) and may_race(total.numel())
+    if by_onednn and decide(f"many rows, {torch.get_num_threads()} threads", onednn_wins):
         total.add_(onednn_product(a, b))
     else:
         total.addmm_(a.t(), b)
@@ -133,8 +134,7 @@ def onednn_product(a: Tensor, b: Tensor) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(a.t(), b.t(), None, "none", [], "")
 
 
-@cache
-def onednn_wins(threads: int) -> bool:
+def onednn_wins() -> bool:
     """Whether oneDNN is the quicker one for products of many rows."""
     a = b = torch.ones(256, 256)
     return is_quicker(lambda: onednn_product(a, b), lambda: torch.mm(a.t(), b))

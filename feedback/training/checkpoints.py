@@ -24,6 +24,7 @@ from safetensors.torch import save as pack_tensors
 from torch import Tensor, nn
 
 from feedback.data import CHARACTERS, Characters
+from feedback.fast import choice
 from feedback.files import parse_json, write_atomically
 from feedback.language_model import LanguageModel
 from feedback.storage import INDEX, WEIGHTS
@@ -72,6 +73,7 @@ def save_checkpoint(
     """
     save_model(folder, model, characters)
     tensors = optimizer_tensors(model, optimizer) | {"generator": generator.get_state()}
+    state.quicker = dict(choice.WON)
     metadata = {"state": json.dumps(asdict(state), allow_nan=False)}
     write_atomically(folder / STATE, pack_tensors(tensors, metadata))
     ours = sorted(file.name for file in folder.iterdir() if OURS.fullmatch(file.name))
@@ -104,6 +106,7 @@ def restore_checkpoint(
     model.load_state_dict(weights)
     generator.set_state(tensors.pop("generator"))
     restore_optimizer(model, optimizer, tensors)
+    choice.WON.update(state.quicker)
     return state
 
 

@@ -23,6 +23,8 @@ class TrainingState:
         watched_residuals, watched: the same since the guard last looked at them.
         back_to_exact: whether the guard has ended training by passes.
         best: the lowest validation loss so far, in nats a label; None before the first evaluation.
+        quicker: what races of `feedback/fast/choice.py` have decided; going on, nothing is raced
+            again that may come out otherwise.
         log: the lines of log.jsonl: one dict for the start and for each evaluation.
     """
 
@@ -39,6 +41,7 @@ class TrainingState:
     watched: int = 0
     back_to_exact: bool = False
     best: float | None = None
+    quicker: dict[str, bool] = field(default_factory=dict)
     log: list[dict] = field(default_factory=list)
 
     def count(self, losses: list[float]) -> None:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from training_runs import CONFIG, SETTINGS, contents, interrupt_after, run
 
 from feedback import LanguageModel, data, files, storage
+from feedback.fast import choice
 from feedback.training import checkpoints, loop, run_folder
 
 
@@ -57,6 +58,15 @@ def test_every_kind_of_model_goes_on(tmp_path, stop, changes):
     stop(tmp_path / "run", 3, settings, config)
     run(tmp_path / "run", settings, config)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_a_run_that_goes_on_multiplies_as_before(tmp_path, stop, monkeypatch):
+    """Which library a product takes was measured where the run began, and is not asked again."""
+    monkeypatch.setattr(choice, "WON", {"a race": True})
+    stop(tmp_path / "run", 3, SETTINGS, CONFIG)
+    choice.WON.clear()
+    run(tmp_path / "run", SETTINGS, CONFIG)
+    assert choice.decide("a race", lambda: False)
 
 
 class Killed(BaseException):
@@ -136,7 +146,7 @@ def test_a_checkpoint_names_what_it_holds_as_it_always_did(finished_run):
         state = json.loads(file.metadata()["state"])
         names = {*file.keys()}
     known = "step tokens length losses counted recent untrained best log"
-    later = "residuals by_passes watched_residuals watched back_to_exact"  # with a default each
+    later = "quicker residuals by_passes watched_residuals watched back_to_exact"  # have defaults
     assert {*state} == {*known.split(), *later.split()}
     assert {"generator", "head.bias/step", "head.bias/exp_avg", "head.bias/exp_avg_sq"} <= names
 
