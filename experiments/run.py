@@ -25,6 +25,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from look_inside import ask_inside
 from memory_cost import measure_cost
 from pass_cost import measure_passes
 from plans import EXPERIMENTS
@@ -45,7 +46,7 @@ TIMINGS = {
     "comparison": "benchmarks/compare.py",
 }
 OTHERS = {"length-why": ask_why, "length-cost": measure_cost}
-OTHERS |= {"reading": measure_reading, "passes-cost": measure_passes}
+OTHERS |= {"reading": measure_reading, "passes-cost": measure_passes, "inside": ask_inside}
 OTHERS |= {name: partial(pretrain, name) for name in FLAGS}
 NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 
