@@ -37,7 +37,7 @@ def test_a_run_learns(tmp_path):
 
 def test_the_training_loss_in_the_log_is_the_mean_since_the_line_before(tmp_path, monkeypatch):
     losses = iter([1.0, 2.0, 3.0, 4.0, 5.0, 7.0])
-    monkeypatch.setattr(loop, "update", lambda *given: next(losses))
+    monkeypatch.setattr(loop, "update", lambda *given: torch.tensor(next(losses)))
     log = run(tmp_path / "run")
     assert [line["training_loss"] for line in log] == [None, 1.5, 3.5, 6.0]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
 from training_runs import CONFIG, SETTINGS, contents, interrupt_after, run
 
@@ -186,7 +187,7 @@ def test_a_list_of_sums_that_was_cut_off_stands_for_no_damaged_checkpoint(out, c
 
 def test_a_damaged_last_checkpoint_does_not_push_out_the_whole_one(out, monkeypatch):
     (out / "last/training.safetensors").write_bytes(b"")
-    monkeypatch.setattr(loop, "update", lambda *given: math.nan)
+    monkeypatch.setattr(loop, "update", lambda *given: torch.tensor(math.nan))
     with pytest.raises(ValueError, match="the loss of step 5 is nan"):
         run(out)
     assert checkpoints.verify(out / "previous") is None

@@ -170,7 +170,7 @@ def test_a_run_that_failed_or_was_stopped_holds_its_folder_no_longer(tmp_path, m
     out = tmp_path / "run"
     stop(out, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "update", lambda *given: math.nan)
+        patch.setattr(loop, "update", lambda *given: torch.tensor(math.nan))
         with pytest.raises(ValueError, match="the loss of step 3 is nan"):
             run(out)
     assert run(out)[-1]["step"] == 6
