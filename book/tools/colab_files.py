@@ -28,7 +28,12 @@ OPENED = {
     "04-feedback-memory": ("feedback-kv",),
     "05-shared-keys-values": ("feedback-kv", "parallel"),
     "08-training": ("feedback-kv",),
-    "10-inside-the-memory": ("feedback-kv", "s3-feedback-kv", "tracking/s3-memory-4-seed-*"),
+    "10-inside-the-memory": (
+        "feedback-kv",
+        "s3-feedback-kv",
+        "tracking/s3-memory-4-seed-*",
+        "tracking/parity-memory-all-seed-*",  # for an open exercise
+    ),
     "11-does-it-help": ("s3-feedback-kv", "s3-parallel"),
     "11b-short-memory": ("s3-feedback-kv", "tracking/*-memory-all-seed-4"),
 }
