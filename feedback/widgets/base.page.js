@@ -27,7 +27,8 @@ export function frame(name, label, ...children) {
 }
 
 // A sentence that `say(text)` changes. It is seen at once. A screen reader speaks it when it has
-// rested for so long, so that while a slider is dragged not every step is read.
+// rested for so long, so that while a slider is dragged not every step is read; the first text is
+// there at once.
 export function liveSentence(text, milliseconds = 250) {
   let timer;
   const seen = element("span", { ariaHidden: "true", textContent: text });
@@ -36,7 +37,9 @@ export function liveSentence(text, milliseconds = 250) {
     if (text === seen.textContent) return;
     seen.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(() => (spoken.textContent = text), milliseconds);
+    const speak = () => (spoken.textContent = text);
+    if (spoken.textContent === "") speak();
+    else timer = setTimeout(speak, milliseconds);
   };
   return Object.assign(element("p", { className: "sentence" }, seen, spoken), { say });
 }

@@ -208,8 +208,8 @@ def test_the_marker_stands_at_the_step_and_its_dots_at_the_weights(replay):
 NOTE_STEPS = """(replay) => {
     window.steps = [];
     new MutationObserver(() => {
-        const shown = replay.querySelector(".step").textContent;
-        if (shown !== steps.at(-1)) steps.push(shown);
+        const shown = replay.querySelector(".step")?.textContent; // none once it is put away
+        if (shown && shown !== steps.at(-1)) steps.push(shown);
     }).observe(replay, { subtree: true, childList: true, characterData: true });
 }"""
 
