@@ -14,7 +14,8 @@ run that hangs on no clock can be made again digit by digit. Nor does anything r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -33,6 +34,18 @@ def decide(name: str, race: Callable[[], bool]) -> bool:
     if name not in WON:
         WON[name] = race()
     return WON[name]
+
+
+@contextmanager
+def deciding_anew() -> Iterator[None]:
+    """Races are run anew inside; afterwards holds again what was decided before."""
+    before = dict(WON)
+    WON.clear()
+    try:
+        yield
+    finally:
+        WON.clear()
+        WON.update(before)
 
 
 def is_quicker(rival: Callable[[], object], usual: Callable[[], object]) -> bool:

@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from feedback.config import Config
 from feedback.data import Text
+from feedback.fast.choice import deciding_anew
 from feedback.language_model import LanguageModel
 from feedback.machine import device
 from feedback.tasks import NO_LABEL, Task
@@ -51,9 +52,10 @@ Batches = list[tuple[Tensor, Tensor]]  # inputs and labels, (B, T) int64 each
 
 @contextmanager
 def independent_of_the_caller() -> Iterator[None]:
-    """Gradients on, and random numbers of its own, whatever the caller has chosen for itself."""
+    """Gradients on, random numbers and races of its own, whatever the caller has for itself."""
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():
-        yield
+        with deciding_anew():
+            yield
 
 
 @independent_of_the_caller()

@@ -18,7 +18,6 @@ from live_model_page import (
     wait_for_length,
 )
 from looking import assert_readable, drag
-from playwright.sync_api import expect
 
 from feedback.widgets import LiveModel
 
@@ -294,6 +293,8 @@ def test_the_lens_shows_what_python_makes_of_each_output(widget, settings):
 
 
 def test_folded_the_lens_computes_nothing(widget):
+    from playwright.sync_api import expect
+
     assert widget.locator(".lens td").all_text_contents() == [""] * 18
     write_some(widget, 12)
     assert widget.locator(".lens td").all_text_contents() == [""] * 18

@@ -63,11 +63,18 @@ def test_every_kind_of_model_goes_on(tmp_path, stop, changes):
 
 def test_a_run_that_goes_on_multiplies_as_before(tmp_path, stop, monkeypatch):
     """Which library a product takes was measured where the run began, and is not asked again."""
-    monkeypatch.setattr(choice, "WON", {"a race": True})
-    stop(tmp_path / "run", 3, SETTINGS, CONFIG)
-    choice.WON.clear()
-    run(tmp_path / "run", SETTINGS, CONFIG)
-    assert choice.decide("a race", lambda: False)
+    found, update = [], loop.update
+
+    def racing(*given):
+        found.append(choice.decide("a race", lambda: not found))  # the first one is won
+        return update(*given)
+
+    monkeypatch.setattr(choice, "WON", {"a race": False})  # before, for another purpose
+    monkeypatch.setattr(loop, "update", racing)
+    stop(tmp_path / "run", 3)
+    run(tmp_path / "run")
+    assert found == [True] * len(found) and len(found) > SETTINGS.steps - 1
+    assert choice.WON == {"a race": False}
 
 
 class Killed(BaseException):
