@@ -26,9 +26,9 @@ BOOK = ROOT / "_build" / "html"
 TRIED = ("1.1", "3.3", "4.5", "6.1")  # a function, one with something given, a test, a class
 
 
-def asked_in_notebooks() -> int:
-    texts = [file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")]
-    return sum(text.count("PredictThenReveal(") for text in texts)
+def asked_in_the_book() -> int:
+    files = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+    return sum(file.read_text("utf-8").count("PredictThenReveal(") for file in files)
 
 
 def wrong_answer(number: str):
@@ -182,7 +182,7 @@ def test_a_question_becomes_one_of_a_quiz():
 def test_the_books_questions_are_exported(tmp_path):
     main(["export-grader", "jupyterquiz", str(tmp_path / "quiz"), "--book", str(BOOK)])
     asked = [json.loads(file.read_text("utf-8")) for file in (tmp_path / "quiz").glob("*.json")]
-    assert sum(map(len, asked)) == asked_in_notebooks()
+    assert sum(map(len, asked)) == asked_in_the_book()
 
 
 @pytest.mark.parametrize(

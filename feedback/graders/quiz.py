@@ -21,7 +21,7 @@ def export(book: Path, out: Path) -> int:
     Raises:
         ValueError: there is no built book, or it asks nothing.
     """
-    pages = sorted(book.glob("notebooks/*.html"))
+    pages = sorted([*book.glob("notebooks/*.html"), *book.glob("book/*.html")])
     asked = {page.stem: questions(page.read_text("utf-8")) for page in pages}
     if not any(asked.values()):
         raise ValueError(f"{book} holds no page that asks a question: build the book, or name it")
