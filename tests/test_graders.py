@@ -22,13 +22,7 @@ CHAPTERS = chapters(ROOT / "notebooks")
 ASKED = {asked.number: asked for chapter in CHAPTERS for asked in chapter.exercises}
 for file in sorted((ROOT / "tests" / "answers").glob("chapter_*.py")):
     importlib.import_module(f"answers.{file.stem}")
-BOOK = ROOT / "_build" / "html"
 TRIED = ("1.1", "3.3", "4.5", "6.1")  # a function, one with something given, a test, a class
-
-
-def asked_in_the_book() -> int:
-    files = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
-    return sum(file.read_text("utf-8").count("PredictThenReveal(") for file in files)
 
 
 def wrong_answer(number: str):
@@ -176,13 +170,6 @@ def test_a_question_becomes_one_of_a_quiz():
     assert quiz.question(state)["answers"][0]["range"] == [7.5, 8.5]
     asked = quiz.question(state | {"choices": ["more", "less"], "truth": "less"})
     assert [answer["correct"] for answer in asked["answers"]] == [False, True]
-
-
-@pytest.mark.book
-def test_the_books_questions_are_exported(tmp_path):
-    main(["export-grader", "jupyterquiz", str(tmp_path / "quiz"), "--book", str(BOOK)])
-    asked = [json.loads(file.read_text("utf-8")) for file in (tmp_path / "quiz").glob("*.json")]
-    assert sum(map(len, asked)) == asked_in_the_book()
 
 
 @pytest.mark.parametrize(
