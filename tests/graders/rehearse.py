@@ -16,6 +16,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-from feedback.graders.chapters import Chapter, chapters
+from feedback.graders.chapters import Asked, Chapter, chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "_build" / "graders"
@@ -104,7 +105,8 @@ def by_nbgrader(python: Path, course: Path, chapter: Chapter) -> tuple[list[floa
     run(python, *nbgrader, "generate_assignment", chapter.file, "--create", "--force", cwd=course)
     name = f"{chapter.file}.ipynb"
     released = (course / "release" / chapter.file / name).read_text("utf-8")
-    assert "_solution" not in released and "Solution(" not in released
+    given_away = [one.solution.name for one in chapter.exercises if shows(released, one)]
+    assert not given_away, f"the students' notebook defines {', '.join(given_away)}"
     students = [f"student{k}" for k in range(1 + WRONG)]
     for k, student in enumerate(students):
         folder = course / "submitted" / student / chapter.file
@@ -114,6 +116,11 @@ def by_nbgrader(python: Path, course: Path, chapter: Chapter) -> tuple[list[floa
     scores = run(python, "-c", READ_SCORES, chapter.file, *students, cwd=course)
     shares = [score / most for score, most in scores]
     return shares[:1], shares[1:]
+
+
+def shows(notebook: str, asked: Asked) -> bool:
+    """Whether the text of a notebook defines the solution of an exercise."""
+    return re.search(rf"(def|class) {asked.solution.name}\b", notebook) is not None
 
 
 def filled_in(notebook: dict, chapter: Chapter, k: int) -> str:
