@@ -95,7 +95,8 @@ def wrong_answers(chapter: str, number: str) -> list:
 def by_otter(python: Path, course: Path, chapter: Chapter) -> tuple[list[float], list[float]]:
     """The shares that otter gives to right answers, and to wrong ones."""
     asked = [part for one in chapter.exercises for part in (one.number, one.id, one.stub.name)]
-    found = run(python, "-c", ASK_OTTER, course / chapter.file, chapter.file, *asked)
+    ask = ("-c", ASK_OTTER, course / chapter.file, chapter.file, *asked)
+    found = run(python, *ask, cwd=course)  # otter leaves a log where it runs
     return [x for right, x in found if right], [x for right, x in found if not right]
 
 
