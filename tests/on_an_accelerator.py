@@ -17,8 +17,10 @@ from training_runs import CONFIG, SETTINGS, run
 from feedback import Config, LanguageModel
 from feedback.fast import dropout as masks
 from feedback.tasks import NO_LABEL
-from feedback.training import evaluate, looking, loop
+from feedback.training import Settings, evaluate, looking, loop
+from feedback.training.by_passes import Trainee, watch
 from feedback.training.divergence import Diverged
+from feedback.training.state import TrainingState
 from feedback.training.update import adamw, update
 
 PATHS = [("parallel", None), ("feedback", "loop"), ("feedback", "stack")]
@@ -135,6 +137,19 @@ def test_an_update_with_dropout_waits_for_nothing(waits, name):
     assert loss.item() > 0 and waits
     for old, new in zip(before, there.parameters(), strict=True):
         assert not torch.equal(old, numbers(new))
+
+
+@pytest.mark.parametrize("name", ["feedback", "feedback-kv"])
+def test_an_update_by_passes_waits_for_nothing(waits, name):
+    _, there = twins(name, dropout=0.3)
+    trainee, tokens = Trainee(there), some_tokens(T=6).to(pretended.DEVICE)
+    trainee.passes, optimizer = (1, 2), adamw(there, SETTINGS)
+    waits.clear()
+    update(trainee, optimizer, tokens, tokens, 1.0)
+    assert not waits
+    state = TrainingState(length=6)
+    watch(trainee, state, Settings(passes="1+2"))
+    assert waits and state.by_passes == 1 and state.residuals > 0
 
 
 def test_masks_that_are_drawn_at_once_have_the_shapes_and_shares_of_others():

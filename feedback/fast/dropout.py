@@ -77,7 +77,7 @@ def draw_masks_at_once(
 ) -> list[LayerMasks] | None:
     """Draw for each layer the masks of all steps of x (B, T, d); None if nothing is dropped.
 
-    They are for passes (chapter 12), and from one seed others than those of single steps.
+    They are for passes (`passes.py`), and from one seed others than those of single steps.
 
     Args:
         reading, keys: how many steps read at all, R, and of how many keys, N.

@@ -6,7 +6,7 @@ the memory settles in a few passes, and every pass is as parallel as the paralle
 last pass has moved the memory vectors, the residual, says whether it has settled; evaluations are
 exact. `feedback.fast.passes` has the passes themselves.
 
-Built in chapter 12. Shapes: B batch, T tokens, V tokens of the vocabulary.
+Shapes: B batch, T tokens, V tokens of the vocabulary.
 """
 
 from __future__ import annotations
@@ -103,24 +103,23 @@ class Trainee(nn.Module):
     Attributes:
         model: the language model, which evaluations and checkpoints take.
         passes: free and graded passes of the next call; None: it is exact.
-        residual: how far the last pass of the last call has moved the memory vectors, relative to
-            their length, as a mean over the batch; None after an exact call.
+        residuals: for each call by passes at which nobody has looked yet, how far its last pass has
+            moved the memory vectors, relative to their length, as a mean over the batch.
     """
 
     def __init__(self, model: LanguageModel):
         super().__init__()
         self.model = model
         self.passes: tuple[int, int] | None = None
-        self.residual: Tensor | None = None
+        self.residuals: list[Tensor] = []
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B, T, V) of tokens (B, T)."""
-        self.residual = None
         if self.passes is None:
             return self.model(tokens)
         self.model.check_tokens(tokens, rank=2)
         found = run_passes(self.model.core, self.model.embedding(tokens), *self.passes)
-        self.residual = found.moved.mean()
+        self.residuals.append(found.moved.mean())
         return self.model.head(found.outputs)
 
 
@@ -136,15 +135,20 @@ def choose_passes(
 
 
 def watch(trainee: Trainee, state: TrainingState, settings: Settings) -> None:
-    """Count the residual of a step, and go back to exact steps for good where it stays large."""
-    if trainee.residual is None:
+    """Count the residuals that are new, and go back to exact steps where they stay large.
+
+    An accelerator is waited for, so the loop asks when it looks at losses.
+    """
+    if not trainee.residuals:
         return
-    residual, (_, processes) = trainee.residual, rank_and_world_size()
+    residuals, (_, processes) = torch.stack(trainee.residuals), rank_and_world_size()
+    trainee.residuals = []
     if processes > 1:  # all decide alike
-        distributed.all_reduce(residual, distributed.ReduceOp.SUM)
-    state.count_residual(residual.item() / processes)
+        distributed.all_reduce(residuals, distributed.ReduceOp.SUM)
     largest = settings.largest_residual
-    if largest is not None and state.watched == WATCHED:
-        state.back_to_exact = state.watched_residuals / WATCHED > largest
-    if state.watched == WATCHED:
-        state.watched, state.watched_residuals = 0, 0.0
+    for residual in residuals.tolist():
+        state.count_residual(residual / processes)
+        if state.watched == WATCHED:
+            if largest is not None and state.watched_residuals / WATCHED > largest:
+                state.back_to_exact = True
+            state.watched, state.watched_residuals = 0, 0.0

@@ -151,11 +151,11 @@ def train(
                     loss.item()  # waits for an accelerator, so that the clock counts its work
             updates.add(step, loss, model)
             state.tokens += inputs.numel()
-            watch(trainee, state, settings)
             if not look_here:
                 continue
             losses = updates.look(model)
             state.count(losses)
+            watch(trainee, state, settings)
             lengthen_or_shorten(state, losses, settings)
 
             evaluate_here = step % settings.evaluate_every == 0 or step == settings.steps

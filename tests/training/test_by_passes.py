@@ -96,7 +96,7 @@ def test_the_guard_looks_at_the_mean_of_its_steps(monkeypatch):
     settings = Settings(passes="2+2", largest_residual=0.5)
     for residuals, exact in (([0.9, 0.1, 0.1, 0.8], False), ([0.9, 0.9, 0.9, 0.1], True)):
         for number, residual in enumerate(residuals, start=1):
-            trainee.residual = torch.tensor(residual)
+            trainee.residuals = [torch.tensor(residual)]
             by_passes.watch(trainee, state, settings)
             assert state.back_to_exact == (exact and number == 4)
     state.step = 5
@@ -108,12 +108,27 @@ def test_the_residual_is_the_mean_way_of_the_last_pass():
     model = randomize(LanguageModel(replace(FEEDBACK, n_tokens=11, dropout=0.0)))
     tokens = torch.randint(0, 11, (3, 8), generator=torch.Generator().manual_seed(0))
     trainee = Trainee(model)
-    assert torch.equal(trainee(tokens), model(tokens)) and trainee.residual is None
+    assert torch.equal(trainee(tokens), model(tokens)) and trainee.residuals == []
     trainee.passes = 2, 1
     found = run_passes(model.core, model.embedding(tokens), 2, 1)
     torch.testing.assert_close(trainee(tokens), model.head(found.outputs))
-    assert trainee.residual == found.moved.mean() > 0
-    assert not trainee.residual.requires_grad
+    (residual,) = trainee.residuals
+    assert residual == found.moved.mean() > 0 and not residual.requires_grad
+
+
+def test_residuals_may_be_counted_some_steps_later(monkeypatch):
+    """As on an accelerator: the sums are those of one step after another."""
+    monkeypatch.setattr(by_passes, "WATCHED", 4)
+    settings, states = Settings(passes="2+2", largest_residual=0.5), []
+    for at_once in (1, 3):
+        trainee, state = Trainee(torch.nn.Identity()), TrainingState(length=8)
+        for number, residual in enumerate((0.9, 0.9, 0.9, 0.1, 0.3, 0.2), start=1):
+            trainee.residuals.append(torch.tensor(residual))
+            if number % at_once == 0:
+                by_passes.watch(trainee, state, settings)
+        states.append(state)
+    assert states[0] == states[1] and states[0].back_to_exact
+    assert (states[0].by_passes, states[0].watched) == (6, 2)
 
 
 def test_a_parallel_model_is_refused_before_any_work(tmp_path):
