@@ -182,15 +182,13 @@ class Blocks:
 
     def add_to_memory_weights(self, states: Tensor, d_memory: Tensor) -> None:
         """The same for mixture, W_k and W_v, from states (C, L+1, B, d) and memory's gradients."""
-        C, _, B, d = states.shape
-        states, mixture = states.flatten(2), self.mixture.expand(C, 1, -1)  # (C, L+1, Bd)
-        memory = torch.bmm(mixture, states).view(C * B, d)
-        d_own_kv = self.d_own_kv[:C].view(C * B, -1)  # (CB, 2 d)
+        memory = torch.einsum("l,clbd->cbd", self.mixture, states)
+        memory = memory.flatten(0, 1)  # (CB, d)
+        d_own_kv = self.d_own_kv[: len(states)].view(len(memory), -1)  # (CB, 2 d)
         # W̄_k += Σ_t k̄_t m_tᵀ   and   W̄_v += Σ_t v̄_t m_tᵀ
         add_product(self.d_project_kv, d_own_kv, memory)
         # w̄_l += Σ_t x_t^l · m̄_t
-        d_memory = d_memory.view(C, 1, B * d)
-        self.d_mixture += torch.bmm(d_memory, states.transpose(1, 2)).sum((0, 1))
+        self.d_mixture += torch.einsum("clbd,cbd->l", states, d_memory)
 
     def d_weights(self) -> FoldedWeights:
         """The gradients of all weights, when every block has ended."""
