@@ -58,7 +58,7 @@ def test_points_are_medians_and_quartiles_of_the_samples():
 
 def test_all_that_was_measured_can_be_reached():
     explorer, reached = TimingExplorer(), set()
-    for what, over in itertools.product(("training", "generation"), ("tokens", "layers", "batch")):
+    for what, over in itertools.product(timing.WHAT, ("tokens", "layers", "batch")):
         explorer.what, explorer.over = what, over
         for at in explorer.ats:
             explorer.at = at
