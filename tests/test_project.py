@@ -138,7 +138,11 @@ def test_windows_is_tested_with_the_commands_of_the_readme():
     assert [step["run"] for step in steps if "run" in step] == install + check
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"])
+NAMES_COMMANDS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"]
+NAMES_COMMANDS += ["book/teaching.md"]
+
+
+@pytest.mark.parametrize("page", NAMES_COMMANDS)
 def test_every_make_command_that_a_page_names_is_one(page):
     named = re.findall(r"(?:`|^)make ([a-z-]+)", (ROOT / page).read_text("utf-8"), re.MULTILINE)
     assert {*named} <= TARGETS

@@ -2,6 +2,7 @@
 
 A page holds its own questions alone. An answer that the reader's browser keeps from another page
 counts only if the book still asks for it: `_static/questions.js` has what each page asks.
+The page that shows the guesses of a class reads the list too.
 """
 
 import json
@@ -14,6 +15,7 @@ QUESTION_ON_PAGE = re.compile(
     r'<script type="application/json">(.*?)</script>',
     re.DOTALL,
 )
+CLASS_ON_PAGE = '<div class="feedback-widget" data-widget="class_guesses">'  # shows all guesses
 
 
 def setup(app):
@@ -29,7 +31,8 @@ def remove_list(app):
 
 
 def load_list(app, pagename, templatename, context, doctree):
-    if QUESTION_ON_PAGE.search(context.get("body", "")):
+    body = context.get("body", "")
+    if QUESTION_ON_PAGE.search(body) or CLASS_ON_PAGE in body:
         app.add_js_file(NAME, loading_method="defer")
 
 

@@ -7,6 +7,7 @@
     the book's public address, wherever it stands   the block at the end of _config.yml
     the minutes that a chapter takes                minutes.py, by a rule
     the minutes of short paths and readers' paths   paths.py, by the same rule
+    the minutes of the lessons in teaching.md       lessons.py, by the same rule
 
     python book/tools/sync.py                       write what differs
     python book/tools/sync.py --check               write nothing, say what differs, exit 1
@@ -32,6 +33,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from lessons import with_lessons
 from minutes import read_waiting
 from paths import with_minutes, with_paths
 from same_source import SAME_SOURCE, public_names, refuse_redefinition, same_source
@@ -219,6 +221,8 @@ def plan(root: Path, url: str | None = None) -> dict[str, str]:
         makers[name] = partial(with_address, lines=lines, address=address)
     makers["README.md"] = partial(with_chapters, root=root, address=address)
     makers["book/intro.md"] = partial(with_paths, root=root, waiting=waiting)
+    if (root / "book/teaching.md").is_file():
+        makers["book/teaching.md"] = partial(with_lessons, root=root)
 
     changed, problems = {}, []
     for name, make in sorted(makers.items()):

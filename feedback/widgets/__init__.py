@@ -5,6 +5,7 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
 
     layer_memory_weights.py      the memory vector of a step as a sum of what each layer put out
     predict_then_reveal.py       a guess first, then the answer
+    class_guesses.py             the guesses of a class at those questions, side by side
     critical_path.py             which layers wait for which
     cache_growth.py              what has to be kept, in bytes
     memory_attention.py          where each head looks; its weights: memory_attention_weights.py
@@ -20,6 +21,7 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
 """
 
 from .cache_growth import CacheGrowth
+from .class_guesses import ClassGuesses
 from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 from .live_model import LiveModel
@@ -30,6 +32,7 @@ from .train_in_the_page import TrainInThePage
 
 __all__ = [
     "CacheGrowth",
+    "ClassGuesses",
     "CriticalPath",
     "LayerMemoryWeights",
     "LiveModel",

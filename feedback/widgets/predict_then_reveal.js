@@ -2,16 +2,18 @@
 //
 // Shown are the question with a form (predict_then_reveal.asking.js) or, once there is a guess, the
 // guess beside the truth (predict_then_reveal.answer.js), with a sentence and how many questions are
-// answered. The state is `guess`, which is null at first, and `revealed`, which says whether the
-// truth is shown. Guesses are kept in the browser, for this book and under what is asked
-// (predict_then_reveal.kept.js): a reader who comes back finds them, with the truth of the page
-// as it is by then. Numbers and words stand in predict_then_reveal.numbers.js.
+// answered; their answers can be copied as one line (predict_then_reveal.export.js). The state is
+// `guess`, which is null at first, and `revealed`, which says whether the truth is shown. Guesses
+// are kept in the browser, for this book and under what is asked (predict_then_reveal.kept.js): a
+// reader who comes back finds them, with the truth of the page as it is by then. Numbers and words
+// stand in predict_then_reveal.numbers.js.
 
 import { button } from "./base.controls.js";
 import { guarded, onChange, widget } from "./base.life.js";
 import { element, frame, liveSentence } from "./base.page.js";
 import { chosen, compared } from "./predict_then_reveal.answer.js";
 import { form } from "./predict_then_reveal.asking.js";
+import { exporter } from "./predict_then_reveal.export.js";
 import {
   answeredOf,
   KEPT,
@@ -35,6 +37,7 @@ export default widget(({ model, el }) => {
     keepGuesses(new Map());
     body.querySelector("input").focus(); // the button is gone
   });
+  const { copy, shown, follow } = exporter();
   const view = frame(
     "predict-then-reveal",
     question,
@@ -43,7 +46,8 @@ export default widget(({ model, el }) => {
     body,
     sentence,
     after,
-    element("div", { className: "tally" }, progress, forget),
+    element("div", { className: "tally" }, progress, copy, forget),
+    shown,
   );
   view.dataset.asked = asked;
   el.replaceChildren(view);
@@ -60,6 +64,7 @@ export default widget(({ model, el }) => {
     const answered = answeredOf([...here, ...questionsOnOtherPages()]);
     progress.textContent = progressOf(here, answered);
     forget.hidden = answered.size === 0;
+    follow(answered.size > 0);
   };
   const draw = guarded(el, () => {
     if (isRevealed(model)) {

@@ -5,7 +5,9 @@ import { askedIn, problem } from "./predict_then_reveal.numbers.js";
 // Books that share an address, or a disk, share the browser's storage: the name says which this is.
 // Beside a kernel the folder of the notebook stands for the book.
 const ROOT = document.documentElement.dataset.content_root;
-const FOLDER = ROOT ? new URL(ROOT, location).pathname : location.pathname.replace(/[^/]*$/, "");
+export const FOLDER = ROOT
+  ? new URL(ROOT, location).pathname
+  : location.pathname.replace(/[^/]*$/, "");
 export const NAME = `feedback-book-guesses ${FOLDER}`;
 export const KEPT = "feedback-book-guesses-kept";
 
@@ -33,6 +35,13 @@ export function keepGuesses(guesses) {
 export function answeredOf(questions) {
   const guesses = readGuesses();
   return new Set(questions.filter((asked) => !problem(asked, guesses.get(asked))));
+}
+
+// All guesses of this book that the browser keeps, by what was asked.
+export function answersOfBook() {
+  const guesses = readGuesses();
+  const answered = answeredOf([...questionsOnPage(), ...questionsOnOtherPages()]);
+  return new Map([...answered].map((asked) => [asked, guesses.get(asked)]));
 }
 
 // In the built page also questions that are not drawn yet count: their state is in the page.

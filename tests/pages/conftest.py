@@ -29,9 +29,7 @@ from serving import Plain, Whole, served
 
 # The files whose tests look at each page of the book, in the order in which they share it: the
 # first see it as it came, and the last changes what stands there.
-OF_EVERY_PAGE = [
-    f"test_{name}.py" for name in ("pages", "theme_page", "every_widget", "fit", "accessibility")
-]
+OF_EVERY_PAGE = ["pages", "theme_page", "every_widget", "projector", "fit", "accessibility"]
 
 
 def pytest_generate_tests(metafunc):
@@ -52,7 +50,10 @@ def pytest_collection_modifyitems(config, items):
         needs, group = getattr(item, "fixturenames", ()), None
         if "each_page" in needs:
             group = item.callspec.params["each_page"]
-            place[item] = (pages.index(group), OF_EVERY_PAGE.index(item.path.name))
+            place[item] = (
+                pages.index(group),
+                OF_EVERY_PAGE.index(item.path.stem.removeprefix("test_")),
+            )
         elif "book" in needs and "browser" not in needs:
             group = "files"
         if group and config.pluginmanager.hasplugin("xdist"):
