@@ -16,7 +16,7 @@ $(BIN)python tests/javascript/check.py
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test check serve screenshots wide-cells lab cells minutes \
+.PHONY: help book pdf slides test check serve screenshots wide-cells lab cells minutes \
 	bench bench-accelerator bench-widgets bench-training results shake mutants repository \
 	other-python lint colab colab-files colab-image colab-issue graders clean
 
@@ -36,6 +36,9 @@ book: $(READY) ## execute every notebook and build the HTML book
 
 pdf: $(READY) ## the whole book as one PDF, its solutions left out (or SOLUTIONS=1); needs Chromium
 	$(BIN)python book/tools/pdf.py $(if $(SOLUTIONS),--solutions)
+
+slides: book ## slides of every chapter, and with PRINT=1 as PDF too (needs Chromium); npm gets reveal.js
+	$(BIN)python book/tools/slides.py $(if $(PRINT),--print)
 
 test: book ## build the book, then run every test
 	$(lint)
