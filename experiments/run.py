@@ -25,6 +25,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from how_recurrent import ask_recurrence
 from look_inside import ask_inside
 from memory_cost import measure_cost
 from pass_cost import measure_passes
@@ -47,6 +48,7 @@ TIMINGS = {
 }
 OTHERS = {"length-why": ask_why, "length-cost": measure_cost}
 OTHERS |= {"reading": measure_reading, "passes-cost": measure_passes, "inside": ask_inside}
+OTHERS["recurrence"] = ask_recurrence
 OTHERS |= {name: partial(pretrain, name) for name in FLAGS}
 NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 

@@ -32,7 +32,7 @@ And the rooms, each with a map of its own:
 
     fast/          the same numbers, sooner (chapters 7, 12): forward, backward, generation, passes
     training/      chapter 8: one update, the loop, a run's folder, going on after a stop
-    interpret/     chapter 10: what a trained model holds, and whether it uses it
+    interpret/     chapters 10, 12: what a trained model holds and uses, and how recurrent it is
     live/          results that chapters make anew, and how often they come out
     notebook/      what chapters call beside the model
     widgets/       pictures that can be touched, each in Python, JavaScript and CSS

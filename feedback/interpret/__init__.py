@@ -1,6 +1,6 @@
 """What a trained model holds, where, and whether it is used: looking at it and changing it.
 
-Chapter 10 asks with this what `trace` alone does not tell. In reading order:
+Chapters 10 and 12 ask with this what `trace` alone does not tell. In reading order:
 
     sites.py       places in a model: memory vectors, keys, values, heads, layers, distances
     running.py     a run in which something is looked at, or is made something else
@@ -9,6 +9,7 @@ Chapter 10 asks with this what `trace` alone does not tell. In reading order:
     subspaces.py   the directions in which vectors of different states differ
     lens.py        what the head makes of a vector that is not the last output
     distances.py   how far back each head looks
+    recurrence.py  passes until the memory is right; what becomes of a disturbance (chapter 12)
     counts.py      a count of what held, with its interval
 
 Nothing of the models knows of this: a run is changed through torch's hooks, which are gone when it
