@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
 import traitlets
 
-from feedback.config import Config
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 from feedback.tasks import TASKS
 
+from . import whole_weights
 from .base import Widget, percent, sources
 from .traits import Checked, OneOf, Text, Whole, checked_together, of_type
 
@@ -166,14 +164,7 @@ class TrainInThePage(Widget):
             raise ValueError(
                 f"no {kind!r} model has come from the page: press Train there, and then Pause"
             )
-        model = LanguageModel(_as_config(self.trained[kind]))
-        state = model.state_dict()
-        numbers = torch.from_numpy(np.frombuffer(weights, "<f4").astype(np.float32))
-        parts = numbers.split([tensor.numel() for tensor in state.values()])
-        for (name, tensor), part in zip(state.items(), parts, strict=True):
-            state[name] = part.view(tensor.shape)
-        model.load_state_dict(state)
-        return model.eval()
+        return whole_weights.as_model(self.trained[kind], weights)
 
     def describe(self) -> str:
         """One sentence that says what the picture shows."""
@@ -222,14 +213,10 @@ def _start_from(model: LanguageModel, settings: dict) -> tuple[dict, dict]:
         mixture = fixed[config.memory_mixture]
         settings |= {"memory_size": config.memory_size, "mixture": mixture}
     sizes = {"d": config.d_model, "heads": config.heads, "hidden": config.d_ff}
-    state = [tensor.detach().float().cpu().flatten() for tensor in model.state_dict().values()]
-    numbers = torch.cat(state)
-    if not numbers.isfinite().all():
-        raise ValueError("model has a weight that is nan or infinite: it cannot be trained")
     start = {
         "sizes": SIZES | sizes | {"distances": config.max_distance},
-        "start": numbers.numpy().astype("<f4").tobytes(),
-        "start_config": _as_sizes(config),
+        "start": whole_weights.as_bytes(model),
+        "start_config": whole_weights.as_sizes(config),
     }
     return start, settings
 
@@ -240,28 +227,3 @@ def _fixed(mixture: str, layers: int) -> str | tuple[float, ...]:
         return mixture
     chosen = 0 if mixture == "embedding" else layers
     return tuple(float(layer == chosen) for layer in range(layers + 1))
-
-
-# A config as the page has it, by the names of `Config`.
-SIZE_NAMES = {
-    "model": "model",
-    "tokens": "n_tokens",
-    "d": "d_model",
-    "heads": "heads",
-    "layers": "n_layers",
-    "hidden": "d_ff",
-    "distances": "max_distance",
-    "memory": "memory_size",
-}
-
-
-def _as_sizes(config: Config) -> dict[str, Any]:
-    sizes = {name: getattr(config, field) for name, field in SIZE_NAMES.items()}
-    mixture = config.memory_mixture
-    mixtures = {"mixture": mixture if mixture == "learned" else list(mixture)}
-    return sizes | (mixtures if config.model == "feedback-kv" else {})
-
-
-def _as_config(sizes: dict[str, Any]) -> Config:
-    fields = {field: sizes[name] for name, field in SIZE_NAMES.items()}
-    return Config(**fields, memory_mixture=sizes.get("mixture", "learned"))
