@@ -66,8 +66,8 @@ class TrainInThePage(Widget):
             `layers`, `memory_size` and `mixture` are then its own; the other model starts with
             fresh weights.
 
-    Each attribute from `task` to `seed` is also an argument, can be set again, and follows the page
-    while a kernel runs. A wrong value raises a TypeError or a ValueError that says what is
+    Each attribute from `task` to `brief` is also an argument, can be set again, and follows the
+    page while a kernel runs. A wrong value raises a TypeError or a ValueError that says what is
     expected, and changes nothing.
 
     Attributes:
@@ -79,6 +79,7 @@ class TrainInThePage(Widget):
         mixture: what they are made of: "learned", or the "embedding" or the "last" layer alone.
         learning_rate: one of 0.001, 0.002, 0.005, 0.01, 0.02.
         seed: of weights and batches, 0 <= seed < 2**32.
+        brief: whether the page has no settings and a single button.
         results: what came out when training last came to rest, in the page: "updates", "length" (of
             rows), "loss" and "right" (answers at each place) by model, "layer_weights", and
             "solved" (after how many updates) by model. Empty before.
@@ -101,6 +102,7 @@ class TrainInThePage(Widget):
     mixture = OneOf(MIXTURES).tag(sync=True)
     learning_rate = OneOf(RATES).tag(sync=True)
     seed = Whole(0, 2**32 - 1).tag(sync=True)
+    brief = OneOf((True, False)).tag(sync=True)
     results = traitlets.Dict().tag(sync=True)
     trained = traitlets.Dict().tag(sync=True)
     parallel_weights = Content().tag(sync=True)
@@ -117,6 +119,7 @@ class TrainInThePage(Widget):
         mixture: str = "learned",
         learning_rate: float = 0.005,
         seed: int = 0,
+        brief: bool = False,
     ):
         given: dict[str, Any] = {"sizes": SIZES, "start": None, "start_config": {}}
         settings = {"layers": layers, "memory_size": memory_size, "mixture": mixture}
@@ -135,6 +138,7 @@ class TrainInThePage(Widget):
             models=models,
             learning_rate=learning_rate,
             seed=seed,
+            brief=brief,
             parallel_weights=None,
             feedback_weights=None,
             **settings,
