@@ -1,6 +1,7 @@
 """Sphinx extension: what the introduction shows beside its text.
 
 ```{live-model}```        the live model, folded: its weights are loaded when a reader unfolds it
+```{train-here}```        two models that learn parity in the page, with one button
 ```{recorded-lengths}```  a figure of `feedback/results/length-s3.json`. Its content is the caption,
                           in which {feedback} and {parallel} are numbers of seeds; `:alt:` says
                           the same to who does not see it
@@ -33,6 +34,7 @@ SHOWN = {
 
 def setup(app):
     app.add_directive("live-model", LiveModelDirective)
+    app.add_directive("train-here", TrainHere)
     app.add_directive("recorded-lengths", RecordedLengths)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -49,6 +51,16 @@ class LiveModelDirective(SphinxDirective):
         summary = f"Let a trained model write, here <small>(loads {size} once)</small>"
         folded = f'<details class="live-front"><summary>{summary}</summary>\n{widget}\n</details>'
         return [nodes.raw("", folded, format="html")]
+
+
+class TrainHere(SphinxDirective):
+    def run(self):
+        from feedback.widgets import TrainInThePage
+
+        for path in PACKAGE.glob("widgets/*.py"):
+            self.env.note_dependency(str(path))
+        widget = TrainInThePage(brief=True)._repr_mimebundle_()["text/html"]
+        return [nodes.raw("", widget, format="html")]
 
 
 class RecordedLengths(SphinxDirective):

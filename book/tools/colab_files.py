@@ -32,6 +32,7 @@ OPENED = {
         "feedback-kv",
         "s3-feedback-kv",
         "tracking/s3-memory-4-seed-*",
+        "tracking/s3-memory-all-seed-0",
         "tracking/parity-memory-all-seed-*",  # for an open exercise
     ),
     "11-does-it-help": ("s3-feedback-kv", "s3-parallel"),

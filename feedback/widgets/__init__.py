@@ -14,6 +14,8 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
     live_model.py                a model that writes in the page; as bytes: quantised.py; with a
                                  memory that keeps its length: live_model_length.py
     train_in_the_page.py         two models that learn in the page, side by side
+    patch_the_memory.py          memory vectors of one run put into another; weights of both with
+                                 every digit: whole_weights.py
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves
@@ -26,6 +28,7 @@ from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 from .live_model import LiveModel
 from .memory_attention import MemoryAttention
+from .patch_the_memory import PatchTheMemory
 from .predict_then_reveal import PredictThenReveal
 from .timing_explorer import TimingExplorer
 from .train_in_the_page import TrainInThePage
@@ -37,6 +40,7 @@ __all__ = [
     "LayerMemoryWeights",
     "LiveModel",
     "MemoryAttention",
+    "PatchTheMemory",
     "PredictThenReveal",
     "TimingExplorer",
     "TrainInThePage",

@@ -36,9 +36,12 @@ def script(name: str) -> str:
 
 
 def style(name: str) -> str:
-    """The style sheet of a widget, as text: the book's colours, what all share, its own rules."""
+    """The style sheet of a widget, as text: the book's colours, what all share, its own rules, and
+    those of the widgets that it opens."""
     colors = f".feedback-view {{\n{notation.css_colors()}\n}}"
-    rules = [(HERE / f"{part}.css").read_text("utf-8") for part in ("base", name)]
+    files = [module.path.stem for module in modules.in_order(HERE / f"{name}.js")]
+    opened = [file for file in files if "." not in file and file != name]
+    rules = [(HERE / f"{part}.css").read_text("utf-8") for part in ("base", *opened, name)]
     return "\n".join([colors, *rules])
 
 

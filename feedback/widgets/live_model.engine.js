@@ -18,11 +18,15 @@ import { unpack } from "./live_model.weights.js";
 
 // ---- one step ----
 
-// A model that reads tokens. `config` has d, heads, layers, memory (how many vectors are kept), eps.
-export function createModel({ config, tensors, weights: view }) {
+// A model whose weights were packed by feedback/widgets/quantised.py.
+export const createModel = ({ config, tensors, weights }) =>
+  modelOf(config, unpack(weights, tensors));
+
+// A model that reads tokens. `config` has d, heads, layers, memory (how many vectors are kept), eps;
+// `weights` are float32 by name.
+export function modelOf(config, weights) {
   const { d, heads, layers, memory: kept, eps } = config;
   const k = d / heads;
-  const weights = unpack(view, tensors);
   const embedding = weights["embedding.weight"];
   const headsOf = (x) => range(0, heads).map((head) => x.subarray(head * k, (head + 1) * k));
 
@@ -117,9 +121,11 @@ export function createModel({ config, tensors, weights: view }) {
   // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. If `lengthOf` is
   // given, another mixture, each is made as long as the vector that this one would have made. Its
   // step(token) returns all that was computed: outputs (L+1, d), attention (L, H, n), memory (d),
-  // logits (V).
-  function begin({ mixture, lengthOf }) {
+  // logits (V). If `change` is given, it is told of each step, and what it returns, { forKey,
+  // forValue } of width d, is read later in the place of the memory vector.
+  function begin({ mixture, lengthOf, change }) {
     const past = createPast(kept, d);
+    let steps = 0;
     return function step(token) {
       const outputs = [embedding.slice(token * d, (token + 1) * d)];
       const attention = [];
@@ -130,10 +136,15 @@ export function createModel({ config, tensors, weights: view }) {
       }
       const memory = mix(outputs, mixture);
       if (lengthOf) stretch(memory, norm(mix(outputs, lengthOf)));
+      const record = { token, outputs, attention, memory, logits: predict(outputs[layers]) };
+      const { forKey, forValue } = change?.(record, steps++) ?? {
+        forKey: memory,
+        forValue: memory,
+      };
       const [key, value] = past.next();
-      toKey(memory, key);
-      toValue(memory, value);
-      return { token, outputs, attention, memory, logits: predict(outputs[layers]) };
+      toKey(forKey, key);
+      toValue(forValue, value);
+      return record;
     };
   }
 

@@ -9,10 +9,11 @@
 // written.
 
 import { guarded, onChange, save, widget } from "./base.life.js";
-import { alphabet, createModel, createWriter, losses } from "./live_model.engine.js";
+import { alphabet, createWriter, losses, modelOf } from "./live_model.engine.js";
 import { createBeat, createScheduler } from "./live_model.scheduler.js";
 import { createLoss, createText } from "./live_model.tasks.js";
 import { buildView } from "./live_model.view.js";
+import { unpack } from "./live_model.weights.js";
 
 const KEPT = 256; // last characters that can be looked at again
 const AGAIN = 500; // characters after the prompt that are written again after a change
@@ -33,8 +34,8 @@ export default widget(({ model, el }) => {
 
 function live(model, el) {
   const get = (name) => model.get(name);
-  const [config, tensors, weights] = ["config", "tensors", "buffer"].map(get);
-  const engine = createModel({ config, tensors, weights });
+  // A model that was trained in the page comes with its weights as they are.
+  const engine = modelOf(get("config"), get("weights") ?? unpack(get("buffer"), get("tensors")));
   const letters = alphabet(get("characters"));
 
   let prompt = letters.encode(get("prompt"));

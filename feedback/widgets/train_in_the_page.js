@@ -3,10 +3,12 @@
 // The state is the settings, which are traits (train_in_the_page.plan.js has their names). When one
 // changes, all begins again. The models train in workers of their own (train_in_the_page.trainers.js)
 // in rounds that train_in_the_page.director.js directs. When training comes to rest, the trait
-// `results` says what came out, and beside a kernel the weights go to Python.
+// `results` says what came out, and beside a kernel the weights go to Python. The feedback model can
+// be handed on to another widget, which opens below (train_in_the_page.handing.js).
 
 import { guarded, onChange, save, widget } from "./base.life.js";
 import { createDirector } from "./train_in_the_page.director.js";
+import { handingPart } from "./train_in_the_page.handing.js";
 import { createPlan, SETTINGS } from "./train_in_the_page.plan.js";
 import { createTrainer } from "./train_in_the_page.trainers.js";
 import { buildView } from "./train_in_the_page.view.js";
@@ -14,6 +16,7 @@ import { buildView } from "./train_in_the_page.view.js";
 export default widget(({ model, el }) => {
   let [plan, director] = [undefined, undefined];
   const safely = (action) => guarded(el, action);
+  const handing = handingPart();
   const view = buildView(model, {
     train: safely(async () => {
       const mine = await started();
@@ -33,6 +36,16 @@ export default widget(({ model, el }) => {
     ask: safely(async (length) => {
       const mine = await started();
       await mine.ask(length);
+    }),
+    handOn: safely(async () => {
+      const mine = await started();
+      mine.pause();
+      const { "feedback-kv": values } = await mine.weights();
+      if (mine !== director) return;
+      const { updates } = mine.progress;
+      const [task, text] = ["task", "text"].map((name) => model.get(name));
+      const [sizes, { longest }] = [plan.sizesOf("feedback-kv"), plan.limits];
+      handing.open({ task, text, words: plan.words, updates, values, sizes, longest });
     }),
   });
 
@@ -69,6 +82,7 @@ export default widget(({ model, el }) => {
   function begin() {
     director?.end();
     [starting, director] = [undefined, undefined];
+    handing.close();
     plan = createPlan((name) => model.get(name));
     view.showSettings(plan);
     show();
@@ -86,7 +100,7 @@ export default widget(({ model, el }) => {
         values[name === "parallel" ? "parallel_weights" : "feedback_weights"] = new DataView(
           weights.buffer,
         );
-        configs[name] = { ...plan.begin[name].config, tokens: plan.tokens };
+        configs[name] = plan.sizesOf(name);
       }
       if (mine !== director) return;
       values.trained = configs;
@@ -95,10 +109,11 @@ export default widget(({ model, el }) => {
   }
 
   begin();
-  el.replaceChildren(view.picture);
+  el.replaceChildren(view.picture, handing.node);
   const off = onChange(model, [...SETTINGS, "start"], begin);
   return () => {
     off();
     director?.end();
+    handing.close();
   };
 });

@@ -54,6 +54,8 @@ export function createPlan(get) {
     limits: { shortest, longest },
     longer: TIMES.map((times) => times * longest).filter((length) => length < task.longest),
     tokens: task.tokens,
+    words: task.words,
+    sizesOf: (name) => ({ ...configs[name], tokens: task.tokens }), // of a model with its vocabulary
     guess: get("task") === "text" ? undefined : 1 / task.tokens, // the share that guessing gets right
     frequencies: get("task") === "text" ? lossOfFrequencies(get("text")) : Math.log(task.tokens),
   };

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
 import traitlets
 
-from feedback.config import Config
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
 from feedback.tasks import TASKS
 
+from . import whole_weights
 from .base import Widget, percent, sources
 from .traits import Checked, OneOf, Text, Whole, checked_together, of_type
 
@@ -68,8 +66,8 @@ class TrainInThePage(Widget):
             `layers`, `memory_size` and `mixture` are then its own; the other model starts with
             fresh weights.
 
-    Each attribute from `task` to `seed` is also an argument, can be set again, and follows the page
-    while a kernel runs. A wrong value raises a TypeError or a ValueError that says what is
+    Each attribute from `task` to `brief` is also an argument, can be set again, and follows the
+    page while a kernel runs. A wrong value raises a TypeError or a ValueError that says what is
     expected, and changes nothing.
 
     Attributes:
@@ -81,6 +79,7 @@ class TrainInThePage(Widget):
         mixture: what they are made of: "learned", or the "embedding" or the "last" layer alone.
         learning_rate: one of 0.001, 0.002, 0.005, 0.01, 0.02.
         seed: of weights and batches, 0 <= seed < 2**32.
+        brief: whether the page has no settings and a single button.
         results: what came out when training last came to rest, in the page: "updates", "length" (of
             rows), "loss" and "right" (answers at each place) by model, "layer_weights", and
             "solved" (after how many updates) by model. Empty before.
@@ -103,6 +102,7 @@ class TrainInThePage(Widget):
     mixture = OneOf(MIXTURES).tag(sync=True)
     learning_rate = OneOf(RATES).tag(sync=True)
     seed = Whole(0, 2**32 - 1).tag(sync=True)
+    brief = OneOf((True, False)).tag(sync=True)
     results = traitlets.Dict().tag(sync=True)
     trained = traitlets.Dict().tag(sync=True)
     parallel_weights = Content().tag(sync=True)
@@ -119,6 +119,7 @@ class TrainInThePage(Widget):
         mixture: str = "learned",
         learning_rate: float = 0.005,
         seed: int = 0,
+        brief: bool = False,
     ):
         given: dict[str, Any] = {"sizes": SIZES, "start": None, "start_config": {}}
         settings = {"layers": layers, "memory_size": memory_size, "mixture": mixture}
@@ -137,6 +138,7 @@ class TrainInThePage(Widget):
             models=models,
             learning_rate=learning_rate,
             seed=seed,
+            brief=brief,
             parallel_weights=None,
             feedback_weights=None,
             **settings,
@@ -166,14 +168,7 @@ class TrainInThePage(Widget):
             raise ValueError(
                 f"no {kind!r} model has come from the page: press Train there, and then Pause"
             )
-        model = LanguageModel(_as_config(self.trained[kind]))
-        state = model.state_dict()
-        numbers = torch.from_numpy(np.frombuffer(weights, "<f4").astype(np.float32))
-        parts = numbers.split([tensor.numel() for tensor in state.values()])
-        for (name, tensor), part in zip(state.items(), parts, strict=True):
-            state[name] = part.view(tensor.shape)
-        model.load_state_dict(state)
-        return model.eval()
+        return whole_weights.as_model(self.trained[kind], weights)
 
     def describe(self) -> str:
         """One sentence that says what the picture shows."""
@@ -222,14 +217,10 @@ def _start_from(model: LanguageModel, settings: dict) -> tuple[dict, dict]:
         mixture = fixed[config.memory_mixture]
         settings |= {"memory_size": config.memory_size, "mixture": mixture}
     sizes = {"d": config.d_model, "heads": config.heads, "hidden": config.d_ff}
-    state = [tensor.detach().float().cpu().flatten() for tensor in model.state_dict().values()]
-    numbers = torch.cat(state)
-    if not numbers.isfinite().all():
-        raise ValueError("model has a weight that is nan or infinite: it cannot be trained")
     start = {
         "sizes": SIZES | sizes | {"distances": config.max_distance},
-        "start": numbers.numpy().astype("<f4").tobytes(),
-        "start_config": _as_sizes(config),
+        "start": whole_weights.as_bytes(model),
+        "start_config": whole_weights.as_sizes(config),
     }
     return start, settings
 
@@ -240,28 +231,3 @@ def _fixed(mixture: str, layers: int) -> str | tuple[float, ...]:
         return mixture
     chosen = 0 if mixture == "embedding" else layers
     return tuple(float(layer == chosen) for layer in range(layers + 1))
-
-
-# A config as the page has it, by the names of `Config`.
-SIZE_NAMES = {
-    "model": "model",
-    "tokens": "n_tokens",
-    "d": "d_model",
-    "heads": "heads",
-    "layers": "n_layers",
-    "hidden": "d_ff",
-    "distances": "max_distance",
-    "memory": "memory_size",
-}
-
-
-def _as_sizes(config: Config) -> dict[str, Any]:
-    sizes = {name: getattr(config, field) for name, field in SIZE_NAMES.items()}
-    mixture = config.memory_mixture
-    mixtures = {"mixture": mixture if mixture == "learned" else list(mixture)}
-    return sizes | (mixtures if config.model == "feedback-kv" else {})
-
-
-def _as_config(sizes: dict[str, Any]) -> Config:
-    fields = {field: sizes[name] for name, field in SIZE_NAMES.items()}
-    return Config(**fields, memory_mixture=sizes.get("mixture", "learned"))

@@ -2,7 +2,8 @@
 // Batches are laid out step after step: place t size + b is step t of row b.
 
 // The product of the permutations of n things read so far, as in feedback/tasks.py: tokens are the
-// permutations in lexicographic order, and a label is the permutation that all so far make together.
+// permutations in lexicographic order, and a label is the permutation that all so far make together;
+// `after` says which one a state becomes by a token.
 function composition(n) {
   const permutations = ordersOf(Array.from({ length: n }, (_, i) => i));
   const words = permutations.map((order) => order.join(""));
@@ -13,18 +14,19 @@ function composition(n) {
       product[i * count + j] = words.indexOf(a.map((x) => b[x]).join(""));
     }),
   );
+  const after = (state, token) => product[state * count + token];
   function fill({ inputs, labels, size, length }, random) {
     for (let b = 0; b < size; b++) {
       let state = 0;
       for (let t = 0; t < length; t++) {
         const [at, token] = [t * size + b, Math.floor(random() * count)];
-        state = product[state * count + token];
+        state = after(state, token);
         inputs[at] = token;
         labels[at] = state;
       }
     }
   }
-  return { tokens: count, words, longest: Number.POSITIVE_INFINITY, fill };
+  return { tokens: count, words, longest: Number.POSITIVE_INFINITY, fill, after };
 }
 
 function ordersOf(things) {

@@ -3,17 +3,22 @@
 import { button, menu } from "./base.controls.js";
 import { percent } from "./base.numbers.js";
 import { element, frame, liveSentence } from "./base.page.js";
+import { canBeHandedOn } from "./train_in_the_page.handing.js";
 import { lossChart, rightChart } from "./train_in_the_page.plots.js";
 import { settingsPart } from "./train_in_the_page.settings.js";
 import { sentenceOf } from "./train_in_the_page.words.js";
 
-export function buildView(model, { train, step, begin, ask }) {
+// A `brief` one has a single button, and shows how many answers are right.
+export function buildView(model, { train, step, begin, ask, handOn }) {
+  const brief = model.get("brief");
   const settings = settingsPart(model);
   const play = button("Train", train);
   const length = menu("on rows of", [], "", () => {});
   const asking = button("Ask", () => ask(Number(length.select.value)));
+  const further = button("Ask it further", handOn);
   const buttons = [play, button("One update", step), button("Begin again", begin)];
-  const controls = element("div", { className: "controls" }, ...buttons, asking, length);
+  const all = [...buttons, asking, length, further];
+  const controls = element("div", { className: "controls" }, ...(brief ? [play] : all));
   const [losses, right] = ["losses", "right"].map((className) => element("div", { className }));
   const weights = element("div", { className: "weights", role: "group" });
   weights.ariaLabel = "Layer weights of the feedback model";
@@ -21,7 +26,7 @@ export function buildView(model, { train, step, begin, ask }) {
   let lines = [];
 
   function showWeights(shares) {
-    weights.hidden = shares.length === 0;
+    weights.hidden = brief || shares.length === 0;
     if (lines.length !== shares.length) {
       lines = shares.map((_, l) => {
         const name = element("span", { textContent: l === 0 ? "embedding" : `layer ${l}` });
@@ -42,14 +47,15 @@ export function buildView(model, { train, step, begin, ask }) {
     picture: frame(
       "train-in-the-page",
       "Two models that learn in this page",
-      settings.node,
+      ...(brief ? [] : [settings.node]),
       controls,
-      element("div", { className: "two" }, losses, right),
+      element("div", { className: brief ? "one" : "two" }, ...(brief ? [] : [losses]), right),
       weights,
       sentence,
     ),
     showSettings({ longer }) {
       settings.showSettings();
+      further.hidden = !canBeHandedOn(model.get("task"));
       asking.disabled = longer.length === 0;
       if ([...length.select.options].map(({ value }) => value).join() === longer.join()) return;
       length.select.replaceChildren(...longer.map((value) => new Option(value, value)));
@@ -58,6 +64,7 @@ export function buildView(model, { train, step, begin, ask }) {
     show(plan, progress) {
       const task = model.get("task");
       play.textContent = progress.playing ? "Pause" : "Train";
+      further.disabled = progress.updates === 0 || !plan.names.includes("feedback-kv");
       losses.replaceChildren(lossChart(plan, progress, task === "text"));
       right.replaceChildren(rightChart(plan, progress));
       showWeights(progress.shares);

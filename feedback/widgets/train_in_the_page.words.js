@@ -44,7 +44,7 @@ export function sentenceOf({ names, limits, guess, frequencies }, progress, task
   return `After ${counted(updates)}${rows}: of held-out rows of ${limits.longest}, ${found}${guessing(guess)}.${rests}`;
 }
 
-const counted = (updates) => (updates === 1 ? "1 update" : `${updates} updates`);
+export const counted = (updates) => (updates === 1 ? "1 update" : `${updates} updates`);
 
 function guessing(guess) {
   return guess === undefined ? "" : `; guessing gets ${percent(guess)}\u00a0%`;

@@ -40,3 +40,17 @@ def test_the_model_comes_when_a_reader_asks_for_it_and_not_before(open_page, boo
         widget.wait_for()
         widget.get_by_role("button", name=re.compile("^Step")).click()
         visit.assert_nothing_went_wrong()
+
+
+def test_two_models_learn_below_the_figure_by_a_single_button(open_page):
+    with open_page(PAGE, viewport={"width": 1280, "height": 720}) as visit:
+        widget = visit.page.locator(".feedback-widget[data-widget=train_in_the_page]")
+        assert widget.locator("button, select, input, textarea").count() == 1
+        figure, top = visit.page.locator(FIGURE).evaluate(BOTTOM), widget.bounding_box()["y"]
+        assert top + visit.page.evaluate("scrollY") > figure
+        widget.get_by_role("button", name="Train").click()
+        widget.locator(".sentence", has_text=re.compile(r"After \d+0 updates")).wait_for()
+        widget.get_by_role("button", name="Pause").click()
+        widget.locator("[aria-busy=false]").wait_for()
+        assert widget.locator(".right .line").count() == 2
+        visit.assert_nothing_went_wrong()

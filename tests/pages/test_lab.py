@@ -92,6 +92,13 @@ CASES = [
         shown="the next character of the text",
     ),
     Case(
+        code="PatchTheMemory(put=[[6, 6]])",
+        trait="part",
+        acts=[(lambda widget: menu_of(widget, "of each").select_option("keys"), "keys")],
+        value="values",
+        shown="Of the donor's vector m6, its values alone",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[

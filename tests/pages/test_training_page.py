@@ -5,13 +5,14 @@ import re
 import pytest
 import torch
 from live_model_page import numbers
-from looking import assert_readable, scrolls_sideways
+from looking import assert_readable, beside_kernel, scrolls_sideways
 
+from feedback.data import Characters
 from feedback.tasks import TASKS
 from feedback.training import Settings
 from feedback.training.update import adamw, update
-from feedback.widgets import TrainInThePage, base
-from feedback.widgets.train_in_the_page import SIZES
+from feedback.widgets import PatchTheMemory, TrainInThePage, base
+from feedback.widgets.train_in_the_page import SIZES, TEXT
 
 PAGE = "book/train-in-the-page"
 WIDGET = ".feedback-widget[data-widget=train_in_the_page]"
@@ -211,3 +212,99 @@ def test_thirty_updates_in_the_browser_are_pytorchs(browser, kind):
         for batch in rows_of_page(LENGTHS, seed=4)
     ]
     torch.testing.assert_close(found["losses"], losses, atol=1e-3, rtol=0)
+
+
+# ---- handing on ----
+
+# Beside a kernel the weights of the page arrive in Python: the other widget's numbers can be told.
+SAVED = "async () => Array.from(new Float32Array(saved.feedback_weights.buffer))"
+
+
+@pytest.fixture
+def trained(browser):
+    """`trained(task, ...)` trains a model in a page of its own and hands it on: the page, and the
+    model in PyTorch."""
+    with browser.new_page() as page:
+
+        def trained(task: str, **settings):
+            python = TrainInThePage(task=task, models="feedback-kv", **settings)
+            state = {name: getattr(python, name) for name in python.trait_names(sync=True)}
+            state = {name: value for name, value in state.items() if not name.startswith("_")}
+            state = {name: value for name, value in state.items() if name not in JUPYTER}
+            beside_kernel(page, base.script("train_in_the_page"), state)
+            style = base.style("train_in_the_page")
+            page.add_style_tag(content=style)
+            widget = page.locator("body")
+            assert button(widget, "Ask it further").is_disabled()
+            button(widget, "One update").click()
+            wait_for(widget, "After 1 update")
+            page.wait_for_function("window.saved?.feedback_weights")
+            button(widget, "Ask it further").click()
+            weights = page.evaluate(SAVED)
+            python.trained = page.evaluate("saved.trained")
+            python.feedback_weights = torch.tensor(weights).numpy().astype("<f4").tobytes()
+            return page, python.to_model()
+
+        yield trained
+
+
+JUPYTER = {"layout", "tabbable", "tooltip", "comm", "keys"}
+
+
+def rows_drawn():
+    """The rows with which moving memory vectors begins after a hand-over."""
+    random, cups = numbers(0), TASKS["s3"]
+
+    def state_of(tokens) -> int:
+        state = 0
+        for token in tokens:
+            state = int(cups.product[state, token])
+        return state
+
+    while True:
+        row, donor = ([int(6 * next(random)) for _ in range(count)] for count in (12, 6))
+        if state_of(row[:6]) != state_of(donor):
+            return row, donor
+
+
+def test_a_model_of_cups_is_handed_on_and_answers_as_in_python(trained):
+    page, model = trained("s3", seed=2)
+    opened = page.locator(".handed .patch-the-memory")
+    assert page.locator(".handed-title").evaluate("(title) => title === document.activeElement")
+    opened.get_by_role("button", name="m6 of the donor", exact=True).click()
+    opened.locator(".line").nth(2).locator("button").last.click()
+    row, donor = rows_drawn()
+    twin = PatchTheMemory({"trained here": model}, row=row, donor=donor, put=[[6, 6]])
+    assert opened.locator(".sentence > :first-child").first.text_content() == twin.describe()
+    steps = opened.locator(".line").nth(3).locator(".step .number").all_text_contents()
+    shares = (100 * twin.answers()[0].amax(-1)).tolist()
+    assert [float(share) for share in steps] == pytest.approx(shares, abs=0.51)
+    button(page.locator("body"), "Begin again").click()
+    page.locator(".handed > *").first.wait_for(state="detached")
+
+
+def test_a_model_of_a_text_is_handed_on_and_writes_as_in_python(trained):
+    page, model = trained("text", memory_size=None)
+    opened = page.locator(".handed .live-model[aria-busy=false]")
+    opened.wait_for()
+    characters = Characters(TEXT)
+    shares = model(characters.encode(TEXT[:8])[None])[0, -1].softmax(-1)
+    best = shares.topk(3)
+    likeliest = ", ".join(
+        f"“{characters.characters[token]}” {base.percent(share)}\xa0%".replace("\n", "↵")
+        for share, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    )
+    said = opened.locator(".sentence > :first-child").text_content()
+    assert said == (
+        f"After “{TEXT[:8]}”, the likeliest next characters before temperature and top-k: "
+        f"{likeliest}."
+    )
+    weights = opened.locator(".weight").all_text_contents()
+    shown = [float(re.search(r"[\d.]+", text)[0]) for text in weights]
+    assert shown == pytest.approx(model.layer_weights().tolist(), abs=6e-4)
+
+
+def test_parity_has_no_other_widget_to_go_to(widget):
+    assert not button(widget, "Ask it further").is_visible()
+    choose(widget, "task", "s3")
+    assert button(widget, "Ask it further").is_disabled()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from feedback.widgets import base
 from feedback.widgets.base import element
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,3 +72,10 @@ def test_a_buffer_stands_beside_the_state_and_comes_back_whole():
 @pytest.mark.slow
 def test_in_the_book_the_output_holds_no_code_that_a_cache_could_keep(static_output):
     assert "function" not in static_output["text/html"]
+
+
+def test_a_widget_has_the_looks_of_those_that_it_opens():
+    rules = base.style("train_in_the_page")
+    for name in ("train-in-the-page", "live-model", "patch-the-memory"):
+        assert f".feedback-view.{name} " in rules
+    assert ".feedback-view.train-in-the-page" not in base.style("patch_the_memory")
