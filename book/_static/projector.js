@@ -124,7 +124,7 @@
 
   // What sets the state of a widget, the likeliest first. Fields and buttons only get the focus.
   const CONTROLS = [
-    ".player input",
+    ".player input, [data-steps]",
     "input[type=range]",
     "input[type=radio]",
     "select",

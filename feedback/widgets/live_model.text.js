@@ -25,6 +25,7 @@ export function textPart({ characters, decode }, { lookAt }) {
     event.preventDefault();
   });
   const chosen = slider("Character to look at", { step: 1 }, lookAt);
+  chosen.dataset.steps = ""; // of all sliders the one that projector mode moves
   const which = element("output");
   const place = element("div", { className: "place" }, which, chosen);
   const sentence = liveSentence("The model reads its prompt.", 600); // silent while it plays

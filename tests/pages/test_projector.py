@@ -4,9 +4,11 @@ import pytest
 from looking import START_AGAIN, come_to_rest, scrolls_sideways, start_widgets
 from questions import MEMORY, question
 from test_accessibility import AXE, UNFOLD, broken_rules, broken_rules_of_colors
+from test_blocked_storage import BLOCKS
 
 ROOM = {"width": 1280, "height": 720}
 STATES, TIMES = "notebooks/03-what-parallel-struggles-with", "notebooks/09-timing"
+LIVE = "book/live-model"
 
 # What reaches out of the page, though nothing around it scrolls; and what is wider than its own
 # box, though the Tab key and the arrows cannot bring the rest into view.
@@ -150,7 +152,7 @@ def test_arrows_set_the_widget_in_view(chapter):
     assert int(steps.input_value()) - before in (1, 3)
 
 
-def test_arrows_set_a_question_and_a_list(open_page):
+def test_arrows_set_a_question_a_list_and_a_model(open_page):
     with open_page(MEMORY, viewport=ROOM) as visit:
         page = visit.page
         switch(page, True)
@@ -167,6 +169,10 @@ def test_arrows_set_a_question_and_a_list(open_page):
         before = menu.evaluate("(one) => one.selectedIndex")
         page.keyboard.press("ArrowRight")
         assert menu.evaluate("(one) => one.selectedIndex") == before + 1
+        page.goto(page.url.replace(TIMES, LIVE))
+        start_widgets(page)
+        page.keyboard.press("ArrowLeft")
+        assert page.get_by_label("Character to look at").input_value() == "5"  # of seven
         visit.assert_nothing_went_wrong()
 
 
@@ -217,6 +223,13 @@ def test_it_stays_on_over_pages_and_reloading_until_it_is_switched_off(open_page
         page.reload()
         assert not is_on(page)
         assert page.locator(".btn-projector").get_attribute("aria-pressed") == "false"
+        visit.assert_nothing_went_wrong()
+
+
+def test_it_works_for_as_long_as_the_page_lives_where_the_browser_keeps_nothing(open_page):
+    with open_page("book/faq", "file", first=BLOCKS["forbidden"], viewport=ROOM) as visit:
+        for on in (True, False, True):
+            switch(visit.page, on)
         visit.assert_nothing_went_wrong()
 
 
