@@ -139,7 +139,7 @@ def test_windows_is_tested_with_the_commands_of_the_readme():
 
 
 NAMES_COMMANDS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"]
-NAMES_COMMANDS += ["book/teaching.md"]
+NAMES_COMMANDS += ["book/teaching.md", "book/publishing.md"]
 
 
 @pytest.mark.parametrize("page", NAMES_COMMANDS)
@@ -166,6 +166,20 @@ def test_the_changelog_begins_with_what_is_unreleased_and_then_the_version_of_th
     assert first == "Unreleased"
     assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", second)
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"] == version
+
+
+def test_binder_gets_the_python_for_which_the_requirements_are_pinned():
+    """repo2docker takes an older one where runtime.txt does not say it."""
+    pinned = {
+        step["with"]["python-version"]
+        for job in WORKFLOWS["book.yml"]["jobs"].values()
+        for step in job["steps"]
+        if "python-version" in step.get("with", {})
+    }
+    assert {(ROOT / "runtime.txt").read_text("utf-8").strip()} == {
+        f"python-{one}" for one in pinned
+    }
+    assert f"for Python {pinned.pop()}:" in (ROOT / "requirements.txt").read_text("utf-8")
 
 
 def test_what_the_changelog_says_moved_is_there():
