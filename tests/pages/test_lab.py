@@ -99,6 +99,13 @@ CASES = [
         shown="Of the donor's vector m6, its values alone",
     ),
     Case(
+        code="ClassGuesses([PredictThenReveal('How many?', truth=3, explanation='Counted.')])",
+        trait="codes",
+        acts=[(lambda widget: widget.get_by_label("Codes of the class").fill("hello"), "hello")],
+        value="guess2;",
+        shown="Line 1: it is of another edition of this book.",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[
