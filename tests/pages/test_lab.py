@@ -99,6 +99,15 @@ CASES = [
         shown="Of the donor's vector m6, its values alone",
     ),
     Case(
+        code="ProbeByLayer()",
+        trait="target",
+        acts=[
+            (lambda widget: menu_of(widget, "the probes read").select_option("before"), "before")
+        ],
+        value="shuffled",
+        shown="No probe is fitted yet.",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[
