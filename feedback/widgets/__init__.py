@@ -14,8 +14,9 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
     live_model.py                a model that writes in the page; as bytes: quantised.py; with a
                                  memory that keeps its length: live_model_length.py
     train_in_the_page.py         two models that learn in the page, side by side
-    patch_the_memory.py          memory vectors of one run put into another; weights of both with
-                                 every digit: whole_weights.py
+    patch_the_memory.py          memory vectors of one run put into another; its models:
+                                 cup_models.py; weights with every digit: whole_weights.py
+    probe_by_layer.py            linear probes that are fitted in the page
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves
@@ -30,6 +31,7 @@ from .live_model import LiveModel
 from .memory_attention import MemoryAttention
 from .patch_the_memory import PatchTheMemory
 from .predict_then_reveal import PredictThenReveal
+from .probe_by_layer import ProbeByLayer
 from .timing_explorer import TimingExplorer
 from .train_in_the_page import TrainInThePage
 
@@ -42,6 +44,7 @@ __all__ = [
     "MemoryAttention",
     "PatchTheMemory",
     "PredictThenReveal",
+    "ProbeByLayer",
     "TimingExplorer",
     "TrainInThePage",
 ]

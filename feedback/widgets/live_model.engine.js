@@ -76,7 +76,7 @@ export function modelOf(config, weights) {
     };
   }
 
-  // One layer: its output, and where its heads looked.
+  // One layer: its output, what stands in its middle, after attention, and where its heads looked.
   function layer(name) {
     const [norm1, norm2] = ["norm1", "norm2"].map((part) => layerNorm(`${name}.${part}`));
     const [attend, toQuery] = [attention(`${name}.attention`), linear(`${name}.attention.query`)];
@@ -96,12 +96,13 @@ export function modelOf(config, weights) {
         toOutput(read, change);
         add(x, change);
       }
+      const middle = x.slice();
       norm2(x, change);
       widen(change, hidden);
       relu(hidden);
       narrow(hidden, change);
       add(x, change);
-      return { x, shares };
+      return { x, middle, shares };
     };
   }
 
@@ -120,7 +121,7 @@ export function modelOf(config, weights) {
 
   // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. If `lengthOf` is
   // given, another mixture, each is made as long as the vector that this one would have made. Its
-  // step(token) returns all that was computed: outputs (L+1, d), attention (L, H, n), memory (d),
+  // step(token) returns all that was computed: outputs (L+1, d), middles (L, d), attention (L, H, n), memory (d),
   // logits (V). If `change` is given, it is told of each step, and what it returns, { forKey,
   // forValue } of width d, is read later in the place of the memory vector.
   function begin({ mixture, lengthOf, change }) {
@@ -128,15 +129,17 @@ export function modelOf(config, weights) {
     let steps = 0;
     return function step(token) {
       const outputs = [embedding.slice(token * d, (token + 1) * d)];
-      const attention = [];
+      const [attention, middles] = [[], []];
       for (let l = 0; l < layers; l++) {
-        const { x, shares } = run[l](outputs[l], past);
+        const { x, middle, shares } = run[l](outputs[l], past);
         outputs.push(x);
+        middles.push(middle);
         attention.push(shares);
       }
       const memory = mix(outputs, mixture);
       if (lengthOf) stretch(memory, norm(mix(outputs, lengthOf)));
-      const record = { token, outputs, attention, memory, logits: predict(outputs[layers]) };
+      const logits = predict(outputs[layers]);
+      const record = { token, outputs, middles, attention, memory, logits };
       const { forKey, forValue } = change?.(record, steps++) ?? {
         forKey: memory,
         forValue: memory,

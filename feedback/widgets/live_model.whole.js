@@ -30,7 +30,7 @@ export function wholeModel(sizes, values, most) {
 export function readerOf(sizes, values, most) {
   const { config, weights, mixture } = wholeModel(sizes, values, most);
   const model = modelOf(config, weights);
-  return { mixture, begin: (more) => model.begin({ mixture, ...more }) };
+  return { mixture, d: sizes.d, begin: (more) => model.begin({ mixture, ...more }) };
 }
 
 // The numbers of models in a buffer, an array for each: of two bytes each where it `isShort`.

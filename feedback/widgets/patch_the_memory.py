@@ -14,12 +14,11 @@ from feedback.interpret import sites
 from feedback.interpret.changes import only, put
 from feedback.interpret.running import look_at, run_with
 from feedback.language_model import LanguageModel
-from feedback.pretrained import trackers
 from feedback.tasks import Composition
 
-from . import whole_weights
+from . import cup_models
 from .base import Widget, percent, sources
-from .traits import Checked, OneOf, Whole, checked_together, of_type, sequence
+from .traits import Checked, OneOf, Whole, checked_together, sequence
 
 CUPS = Composition("s3", 3)
 READ, TOTAL = 6, 12  # shuffles that the donor reads, and those that the row reads
@@ -104,25 +103,13 @@ class PatchTheMemory(Widget):
         part: str = "all",
         trained: int = 32,
     ):
-        if models is None:
-            models = {
-                "memory of four": trackers.load("s3", 4, 0),
-                "whole memory": trackers.load("s3", None, 0),
-            }
-        models = of_type("models", models, dict)
         trained = whole_number("trained", trained, 1)
-        self._models = {str(name): _checked(name, each) for name, each in models.items()}
-        if not self._models:
-            raise ValueError("models is empty; give at least one model")
+        self._models = cup_models.checked(models)
         self._most_layers = max(each.config.n_layers for each in self._models.values())
-        given, weights = [], []
-        for name, each in self._models.items():
-            short, sizes = whole_weights.is_short(each), whole_weights.as_sizes(each.config)
-            given.append({"name": name, "sizes": sizes, "isShort": short, "trained": trained})
-            weights.append(whole_weights.as_bytes(each, short))
+        given, weights = cup_models.packed(self._models)
         super().__init__(
-            models=given,
-            weights=b"".join(weights),
+            models=[one | {"trained": trained} for one in given],
+            weights=weights,
             model=model,
             row=row,
             donor=donor,
@@ -211,14 +198,3 @@ def _said(shares: Tensor) -> str:
     best = int(shares.argmax())
     cups = "".join("ABC"[CUPS.words[best].index(str(place))] for place in range(3))
     return f"{cups} with {percent(shares[best].item())}\N{NO-BREAK SPACE}%"
-
-
-def _checked(name: Any, model: Any) -> LanguageModel:
-    config = of_type(f"the model {name!r}", model, LanguageModel).config
-    if config.model != "feedback-kv":
-        raise ValueError(f"the model {name!r} is {config.model!r}; it must be 'feedback-kv'")
-    if config.n_tokens != CUPS.n_tokens:
-        raise ValueError(
-            f"the model {name!r} has {config.n_tokens} tokens; three cups have {CUPS.n_tokens}"
-        )
-    return model

@@ -2,51 +2,17 @@
 
 import { keepKeys } from "./base.controls.js";
 import { percent, range } from "./base.numbers.js";
-import { drawing, element } from "./base.page.js";
+import { element } from "./base.page.js";
+import { drawStep } from "./patch_the_memory.cups.js";
 import { createMoving } from "./patch_the_memory.moving.js";
-import { CUPS, cupsOf, goesOnFrom, READ, statesOf, TOTAL } from "./patch_the_memory.numbers.js";
+import { cupsOf, goesOnFrom, READ, statesOf, TOTAL } from "./patch_the_memory.numbers.js";
 
-const [WIDTH, HEIGHT] = [28, 48]; // of the drawing of a step
-const ROW = HEIGHT / 3;
-const [STRANDS, CUP] = [10, 16];
 const MARKS = { donor: "D", row: "R", neither: "\u2013" };
 const SAYS = {
   donor: "goes on from the donor's state",
   row: "goes on from the row's own state",
   neither: "goes on from neither state",
 };
-
-// What a shuffle does to three places, and the cups behind it.
-function drawStep(token, state) {
-  const middle = (place) => (place + 0.5) * ROW;
-  const strands = range(0, 3).map((place) => {
-    const to = Number(CUPS.words[token][place]);
-    return drawing("line", {
-      class: "strand",
-      x1: 0,
-      y1: middle(place),
-      x2: STRANDS,
-      y2: middle(to),
-    });
-  });
-  const cups = Array.from(cupsOf(state)).flatMap((cup, place) => [
-    drawing("rect", {
-      class: `cup ${cup}`,
-      x: STRANDS + 1,
-      y: place * ROW + 1,
-      width: CUP,
-      height: ROW - 2,
-      rx: 3,
-    }),
-    drawing("text", { class: `letter ${cup}`, x: STRANDS + 1 + CUP / 2, y: middle(place) }, cup),
-  ]);
-  return drawing(
-    "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
-    ...strands,
-    ...cups,
-  );
-}
 
 // A line of steps; show(step, { token, state, share, goes }) draws one of them.
 function stepsLine(count, name) {
@@ -59,7 +25,7 @@ function stepsLine(count, name) {
   });
   const show = (step, { token, state, share, goes, isChanged }) => {
     const { node, picture, number, whose } = cells[step - 1];
-    picture.replaceChildren(drawStep(token, state));
+    picture.replaceChildren(drawStep(state, token));
     number.textContent = share === undefined ? "" : percent(share);
     whose.textContent = MARKS[goes] ?? "";
     node.toggleAttribute("data-changed", Boolean(isChanged));

@@ -106,6 +106,15 @@ CASES = [
         shown="Line 1: it is of another edition of this book.",
     ),
     Case(
+        code="ProbeByLayer()",
+        trait="target",
+        acts=[
+            (lambda widget: menu_of(widget, "the probes read").select_option("before"), "before")
+        ],
+        value="shuffled",
+        shown="No probe is fitted yet.",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[
