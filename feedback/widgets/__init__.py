@@ -13,6 +13,8 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
     live_model.py                a model that writes in the page; as bytes: quantised.py; with a
                                  memory that keeps its length: live_model_length.py
     train_in_the_page.py         two models that learn in the page, side by side
+    pass_by_pass.py              the recurrence by passes, on text and on a state; what they find:
+                                 pass_by_pass_course.py
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves
@@ -24,6 +26,7 @@ from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 from .live_model import LiveModel
 from .memory_attention import MemoryAttention
+from .pass_by_pass import PassByPass
 from .predict_then_reveal import PredictThenReveal
 from .timing_explorer import TimingExplorer
 from .train_in_the_page import TrainInThePage
@@ -34,6 +37,7 @@ __all__ = [
     "LayerMemoryWeights",
     "LiveModel",
     "MemoryAttention",
+    "PassByPass",
     "PredictThenReveal",
     "TimingExplorer",
     "TrainInThePage",

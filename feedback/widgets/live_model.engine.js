@@ -114,6 +114,26 @@ export function createModel({ config, tensors, weights: view }) {
     return logits;
   }
 
+  const embed = (token) => embedding.slice(token * d, (token + 1) * d);
+
+  // What all layers make of a token whose past is given: outputs (L+1, d) and attention (L, H, n).
+  function through(token, past) {
+    const outputs = [embed(token)];
+    const attention = [];
+    for (let l = 0; l < layers; l++) {
+      const { x, shares } = run[l](outputs[l], past);
+      outputs.push(x);
+      attention.push(shares);
+    }
+    return { outputs, attention };
+  }
+
+  function remember(past, memory) {
+    const [key, value] = past.next();
+    toKey(memory, key);
+    toValue(memory, value);
+  }
+
   // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. If `lengthOf` is
   // given, another mixture, each is made as long as the vector that this one would have made. Its
   // step(token) returns all that was computed: outputs (L+1, d), attention (L, H, n), memory (d),
@@ -121,23 +141,26 @@ export function createModel({ config, tensors, weights: view }) {
   function begin({ mixture, lengthOf }) {
     const past = createPast(kept, d);
     return function step(token) {
-      const outputs = [embedding.slice(token * d, (token + 1) * d)];
-      const attention = [];
-      for (let l = 0; l < layers; l++) {
-        const { x, shares } = run[l](outputs[l], past);
-        outputs.push(x);
-        attention.push(shares);
-      }
+      const { outputs, attention } = through(token, past);
       const memory = mix(outputs, mixture);
       if (lengthOf) stretch(memory, norm(mix(outputs, lengthOf)));
-      const [key, value] = past.next();
-      toKey(memory, key);
-      toValue(memory, value);
+      remember(past, memory);
       return { token, outputs, attention, memory, logits: predict(outputs[layers]) };
     };
   }
 
-  return { begin, predict };
+  // A pass over tokens: each reads, of the tokens before it, the memory vectors that are given, and not
+  // those that this pass makes. Returns of each token memory (d) and logits (V).
+  function pass(tokens, vectors, mixture) {
+    const past = createPast(kept, d);
+    return tokens.map((token, t) => {
+      const { outputs } = through(token, past);
+      remember(past, vectors[t]);
+      return { memory: mix(outputs, mixture), logits: predict(outputs[layers]) };
+    });
+  }
+
+  return { begin, embed, pass, predict };
 }
 
 // Makes x so long, whatever its length; a vector of zeros stays one.
