@@ -17,6 +17,8 @@ in JavaScript, and with its look, in CSS. Begin with the smallest:
     patch_the_memory.py          memory vectors of one run put into another; its models:
                                  cup_models.py; weights with every digit: whole_weights.py
     probe_by_layer.py            linear probes that are fitted in the page
+    pass_by_pass.py              the recurrence by passes, on text and on a state; what they find:
+                                 pass_by_pass_course.py
 
     base.py                      one class with two lives, beside a kernel and in a page
     traits.py                    settings that check themselves
@@ -29,6 +31,7 @@ from .critical_path import CriticalPath
 from .layer_memory_weights import LayerMemoryWeights
 from .live_model import LiveModel
 from .memory_attention import MemoryAttention
+from .pass_by_pass import PassByPass
 from .patch_the_memory import PatchTheMemory
 from .predict_then_reveal import PredictThenReveal
 from .probe_by_layer import ProbeByLayer
@@ -42,6 +45,7 @@ __all__ = [
     "LayerMemoryWeights",
     "LiveModel",
     "MemoryAttention",
+    "PassByPass",
     "PatchTheMemory",
     "PredictThenReveal",
     "ProbeByLayer",

@@ -93,9 +93,10 @@ export function menu(label, options, value, onInput) {
   return Object.assign(node, { select });
 }
 
-// A slider over the steps 0..count-1 with a button that plays them, the first time from the step
-// `from` if the reader has not moved the slider before. `show` is given the step.
-export function player(label, { count, value = 0, perSecond = 4, from }, show) {
+// A slider over the `count` steps from `first` on with a button that plays them, the first time from
+// the step `from` if the reader has not moved the slider before. `show` is given the step.
+export function player(label, { count, first = 0, value = first, perSecond = 4, from }, show) {
+  const last = first + count - 1;
   let timer;
   const stop = () => {
     clearInterval(timer);
@@ -106,19 +107,19 @@ export function player(label, { count, value = 0, perSecond = 4, from }, show) {
     input.value = step;
     show(step);
   };
-  const input = slider(label, { max: count - 1, step: 1, value }, (step) => {
+  const input = slider(label, { min: first, max: last, step: 1, value }, (step) => {
     from = undefined;
     stop();
     show(step);
   });
   const advance = () => {
     const step = Number(input.value);
-    if (!input.isConnected || step >= count - 1) return stop();
+    if (!input.isConnected || step >= last) return stop();
     go(step + 1);
   };
   const play = button("Play", () => {
     if (timer !== undefined) return stop();
-    if (from !== undefined || Number(input.value) >= count - 1) go(from ?? 0);
+    if (from !== undefined || Number(input.value) >= last) go(from ?? first);
     from = undefined;
     timer = setInterval(guardedAt(input, advance), 1000 / perSecond);
     play.textContent = "Pause";

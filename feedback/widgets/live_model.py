@@ -121,19 +121,10 @@ class LiveModel(Widget):
                 Characters.load(pretrained.folder(SHIPPED)),
             )
             held_text = HELD_TEXT if held_text is None else held_text
-        characters = _checked_characters(model, characters)
-        learned = model.layer_weights().double()
-        learned = (learned / learned.sum()).tolist()
-        size = model.config.memory_size or model.config.max_distance
-        self._config = replace(model.config, memory_size=size, memory_mixture=learned)
+        characters = checked_characters(model, characters)
+        learned, config = learned_weights(model), sizes_of(model)
+        self._config = replace(model.config, memory_size=config["memory"], memory_mixture=learned)
         buffer, tensors = quantised.pack(model)
-        config = {
-            "d": model.config.d_model,
-            "heads": model.config.heads,
-            "layers": model.config.n_layers,
-            "memory": size,
-            "eps": model.core.norm.eps,
-        }
         super().__init__(
             buffer=buffer,
             tensors=tensors,
@@ -206,12 +197,30 @@ def _quoted(text: str) -> str:
     return "“" + text.replace("\n", "↵") + "”"
 
 
-def _checked_characters(model, characters) -> str:
+def sizes_of(model: LanguageModel) -> dict[str, Any]:
+    """What the engine in the page has to know of a model beside its weights."""
+    config = model.config
+    return {
+        "d": config.d_model,
+        "heads": config.heads,
+        "layers": config.n_layers,
+        "memory": config.memory_size or config.max_distance,
+        "eps": model.core.norm.eps,
+    }
+
+
+def learned_weights(model: LanguageModel) -> list[float]:
+    """Its layer weights (L+1,), which sum to 1 in double precision."""
+    learned = model.layer_weights().double()
+    return (learned / learned.sum()).tolist()
+
+
+def checked_characters(model: Any, characters: Any, kinds: Sequence[str] = (SHIPPED,)) -> str:
+    """The characters of a LanguageModel of one of these kinds, in the order of its tokens."""
     of_type("model", model, LanguageModel)
-    if model.config.model != "feedback-kv":
-        raise ValueError(
-            f"model is a {model.config.model!r} model; it must be one with model='feedback-kv'"
-        )
+    if model.config.model not in kinds:
+        expected = " or ".join(f"model={kind!r}" for kind in kinds)
+        raise ValueError(f"model is a {model.config.model!r} model; it must be one with {expected}")
     if characters is None:
         raise TypeError("characters is None; give what the tokens of your model stand for")
     characters = list(getattr(characters, "characters", characters))

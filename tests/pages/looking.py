@@ -1,5 +1,6 @@
 """What the browser tests share: how they look at a page, and what they do to it."""
 
+import base64
 import json
 import re
 from functools import cache
@@ -268,8 +269,15 @@ def assert_readable(widget):
 def beside_kernel(page, source: str, state: dict):
     """Draw a widget for a model as a kernel would give it: `fromPython(name, value)` sets a trait,
     `saved` is what the widget sent last."""
+    buffers = {name: value for name, value in state.items() if isinstance(value, bytes)}
+    encoded = {name: base64.b64encode(value).decode() for name, value in buffers.items()}
+    plain = {name: value for name, value in state.items() if name not in buffers}
     page.evaluate(
-        """async ([source, state]) => {
+        """async ([source, state, encoded]) => {
+            for (const [name, content] of Object.entries(encoded)) {
+                const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+                state[name] = new DataView(bytes.buffer);
+            }
             const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
             const { default: widget } = await import(url);
             const el = document.createElement("div");
@@ -290,7 +298,7 @@ def beside_kernel(page, source: str, state: dict):
             document.body.append(el);
             widget.render({ model, el });
         }""",
-        [source, state],
+        [source, plain, encoded],
     )
 
 

@@ -115,6 +115,13 @@ CASES = [
         shown="No probe is fitted yet.",
     ),
     Case(
+        code="PassByPass('To be, or not to be')",
+        trait="passes",
+        acts=[(lambda widget: slider_of(widget).press("End"), 32)],
+        value=4,
+        shown="After 4 passes, text of 19 tokens: 4 exact for certain",
+    ),
+    Case(
         code="PredictThenReveal('How many?', truth=3, explanation='Counted.')",
         trait="guess",
         acts=[
