@@ -36,7 +36,7 @@ from feedback.training import Settings, evaluate
 from feedback.training.settings import learning_rate, length_at
 from feedback.training.update import adamw, update
 
-ROWS = 16
+ROWS, ROWS_OF_TEXT = 16, 4  # the longer ones of the large model
 TOLERANCE = 1e-3  # of a memory vector, relative to its length
 SKIP = 3  # steps in which a disturbance turns into the direction that grows most
 SWAPPED = 4  # vectors that are exchanged for those of another row
@@ -151,8 +151,8 @@ def ask_kept() -> list[dict]:
             found[-1] |= ask(model, tokens, differ)
             found[-1]["untrained"] = ask(untrained(model), tokens, differ)
             print(f"{task}, memory {size or 'all'}, seed {seed}: {said(found[-1])}", flush=True)
-    tokens, _ = rows(source("text", 128), 128)
-    model, everyone = pretrained.load("feedback-kv"), torch.ones(ROWS, dtype=torch.bool)
+    tokens = rows(source("text", 128), 128)[0][:ROWS_OF_TEXT]
+    model, everyone = pretrained.load("feedback-kv"), torch.ones(ROWS_OF_TEXT, dtype=torch.bool)
     found.append({"source": "text", "memory_size": None, "seed": 0})
     found[-1] |= ask(model, tokens, everyone)
     found[-1]["untrained"] = ask(untrained(model), tokens, everyone)

@@ -37,6 +37,11 @@ OPENED = {
     ),
     "11-does-it-help": ("s3-feedback-kv", "s3-parallel"),
     "11b-short-memory": ("s3-feedback-kv", "tracking/*-memory-all-seed-4"),
+    "12-in-parallel-after-all": (
+        "feedback-kv",
+        "tracking/*-memory-all-seed-0",
+        "tracking/*-memory-4-seed-0",
+    ),
 }
 MOMENT = (2020, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal files give equal text
 

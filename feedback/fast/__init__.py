@@ -14,8 +14,8 @@ In reading order:
     blocks.py       what they gather: gradients of weights and of the far past     chapter 7b
     sequence.py     both directions as one autograd function                       chapter 7b
     generation.py   one token after another, without gradients                     chapters 5 and 9
-    passes.py       all steps at once, again and again: approximate, then exact    in no chapter yet
-    implicit.py     exact gradients by passes                                      in no chapter yet
-    reading.py      a prompt by passes, in a window that slides                    in no chapter yet
+    passes.py       all steps at once, again and again: approximate, then exact    chapter 12
+    implicit.py     exact gradients by passes                                      chapter 12
+    reading.py      a prompt by passes, in a window that slides                    chapter 12
     eligibility.py  which models may run this way: those that are what their config builds
 """
