@@ -119,28 +119,6 @@ export function modelOf(config, weights) {
     return logits;
   }
 
-  const embed = (token) => embedding.slice(token * d, (token + 1) * d);
-
-  // What all layers make of a token whose past is given: outputs (L+1, d), middles (L, d) and
-  // attention (L, H, n).
-  function through(token, past) {
-    const outputs = [embed(token)];
-    const [attention, middles] = [[], []];
-    for (let l = 0; l < layers; l++) {
-      const { x, middle, shares } = run[l](outputs[l], past);
-      outputs.push(x);
-      middles.push(middle);
-      attention.push(shares);
-    }
-    return { outputs, middles, attention };
-  }
-
-  function remember(past, forKey, forValue = forKey) {
-    const [key, value] = past.next();
-    toKey(forKey, key);
-    toValue(forValue, value);
-  }
-
   // A reader with an empty memory, whose memory vectors mix the layers by `mixture`. If `lengthOf` is
   // given, another mixture, each is made as long as the vector that this one would have made. Its
   // step(token) returns all that was computed: outputs (L+1, d), middles (L, d), attention
@@ -150,7 +128,14 @@ export function modelOf(config, weights) {
     const past = createPast(kept, d);
     let steps = 0;
     return function step(token) {
-      const { outputs, middles, attention } = through(token, past);
+      const outputs = [embedding.slice(token * d, (token + 1) * d)];
+      const [attention, middles] = [[], []];
+      for (let l = 0; l < layers; l++) {
+        const { x, middle, shares } = run[l](outputs[l], past);
+        outputs.push(x);
+        middles.push(middle);
+        attention.push(shares);
+      }
       const memory = mix(outputs, mixture);
       if (lengthOf) stretch(memory, norm(mix(outputs, lengthOf)));
       const logits = predict(outputs[layers]);
@@ -159,23 +144,14 @@ export function modelOf(config, weights) {
         forKey: memory,
         forValue: memory,
       };
-      remember(past, forKey, forValue);
+      const [key, value] = past.next();
+      toKey(forKey, key);
+      toValue(forValue, value);
       return record;
     };
   }
 
-  // A pass over tokens: each reads, of the tokens before it, the memory vectors that are given, and not
-  // those that this pass makes. Returns of each token memory (d) and logits (V).
-  function pass(tokens, vectors, mixture) {
-    const past = createPast(kept, d);
-    return tokens.map((token, t) => {
-      const { outputs } = through(token, past);
-      remember(past, vectors[t]);
-      return { memory: mix(outputs, mixture), logits: predict(outputs[layers]) };
-    });
-  }
-
-  return { begin, embed, pass, predict };
+  return { begin, predict };
 }
 
 // Makes x so long, whatever its length; a vector of zeros stays one.

@@ -122,9 +122,18 @@ class LiveModel(Widget):
             )
             held_text = HELD_TEXT if held_text is None else held_text
         characters = checked_characters(model, characters)
-        learned, config = learned_weights(model), sizes_of(model)
-        self._config = replace(model.config, memory_size=config["memory"], memory_mixture=learned)
+        learned = model.layer_weights().double()
+        learned = (learned / learned.sum()).tolist()
+        size = model.config.memory_size or model.config.max_distance
+        self._config = replace(model.config, memory_size=size, memory_mixture=learned)
         buffer, tensors = quantised.pack(model)
+        config = {
+            "d": model.config.d_model,
+            "heads": model.config.heads,
+            "layers": model.config.n_layers,
+            "memory": size,
+            "eps": model.core.norm.eps,
+        }
         super().__init__(
             buffer=buffer,
             tensors=tensors,
@@ -195,24 +204,6 @@ class LiveModel(Widget):
 
 def _quoted(text: str) -> str:
     return "“" + text.replace("\n", "↵") + "”"
-
-
-def sizes_of(model: LanguageModel) -> dict[str, Any]:
-    """What the engine in the page has to know of a model beside its weights."""
-    config = model.config
-    return {
-        "d": config.d_model,
-        "heads": config.heads,
-        "layers": config.n_layers,
-        "memory": config.memory_size or config.max_distance,
-        "eps": model.core.norm.eps,
-    }
-
-
-def learned_weights(model: LanguageModel) -> list[float]:
-    """Its layer weights (L+1,), which sum to 1 in double precision."""
-    learned = model.layer_weights().double()
-    return (learned / learned.sum()).tolist()
 
 
 def checked_characters(model: Any, characters: Any, kinds: Sequence[str] = (SHIPPED,)) -> str:

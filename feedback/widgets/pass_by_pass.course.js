@@ -2,6 +2,9 @@
 // then answers, and how good that is. After as many passes as there are tokens nothing changes.
 
 import { mix, norm } from "./live_model.arithmetic.js";
+import { createTask } from "./train_in_the_page.tasks.js";
+
+export const CUPS = createTask("s3");
 
 // The passes over a text that Python recorded.
 export function recordedCourse({ text, moved, answers, losses, exact, exact_loss }) {
@@ -16,24 +19,25 @@ export function recordedCourse({ text, moved, answers, losses, exact, exact_loss
   };
 }
 
-// The passes over shuffles of cups, each made when it is first asked for. `words` are all shuffles, in
-// the order of their tokens.
-export function computedCourse(model, mixture, words, shuffles) {
+// The passes over shuffles of cups by a reader (live_model.whole.js), each made when it is first asked
+// for.
+export function computedCourse(reader, shuffles) {
   const read = shuffles.split(" ");
-  const tokens = read.map((word) => words.indexOf(word));
-  const step = model.begin({ mixture });
-  const exact = tokens.map((token) => words[likeliest(step(token).logits)]);
-  const places = followed(read);
+  const tokens = read.map((word) => CUPS.words.indexOf(word));
+  const records = tokens.map(stepOf(reader.begin()));
+  const exact = records.map(answerOf);
+  let state = 0;
+  const places = tokens.map((token) => CUPS.words[(state = CUPS.after(state, token))]);
   const right = (answers) => answers.filter((answer, t) => answer === places[t]).length;
 
   const done = [];
-  let vectors = tokens.map(model.embed);
+  let vectors = records.map(({ outputs }) => outputs[0]); // the embeddings
   const after = (passes) => {
     const last = Math.min(passes, tokens.length);
     while (done.length < last) {
-      const found = model.pass(tokens, vectors, mixture);
+      const found = onePass(reader, tokens, vectors);
       const moved = found.map(({ memory }, t) => distance(memory, vectors[t]));
-      const answers = found.map(({ logits }) => words[likeliest(logits)]);
+      const answers = found.map(answerOf);
       vectors = found.map(({ memory }) => memory);
       done.push({ moved, answers });
     }
@@ -49,17 +53,15 @@ export function computedCourse(model, mixture, words, shuffles) {
   };
 }
 
-// Where the cups are after each shuffle: a cup at place x goes to the place that the shuffle's digit x
-// names.
-export function followed(shuffles) {
-  let places = ["0", "1", "2"];
-  return shuffles.map((shuffle) => {
-    places = places.map((place) => shuffle[place]);
-    return places.join("");
-  });
+// A pass over tokens: each reads, of the tokens before it, the memory vectors that are given, and not
+// those that this pass makes. Returns all that was computed of each token.
+export function onePass(reader, tokens, vectors) {
+  const change = (_, t) => ({ forKey: vectors[t], forValue: vectors[t] });
+  return tokens.map(stepOf(reader.begin({ change })));
 }
 
-const likeliest = (logits) => logits.indexOf(Math.max(...logits));
+const stepOf = (step) => (token) => step(token);
+const answerOf = ({ logits }) => CUPS.words[logits.indexOf(Math.max(...logits))];
 
 // How far a vector has moved, relative to its length.
 const distance = (now, before) => norm(mix([now, before], [1, -1])) / norm(now);

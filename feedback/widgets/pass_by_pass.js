@@ -10,14 +10,14 @@
 import { menu, player } from "./base.controls.js";
 import { guarded, onChange, onWidth, save, widget } from "./base.life.js";
 import { element, frame, liveSentence } from "./base.page.js";
-import { createModel } from "./live_model.engine.js";
+import { readerOf, unpackWhole } from "./live_model.whole.js";
 import { computedCourse, recordedCourse } from "./pass_by_pass.course.js";
 import { drawMap, shadesKey } from "./pass_by_pass.map.js";
 import { cupsSettings, textSettings } from "./pass_by_pass.settings.js";
 import { tokensPart } from "./pass_by_pass.tokens.js";
 import { countOf, describe, passesSaid } from "./pass_by_pass.words.js";
 
-const PASSES = 32;
+const PASSES = 32; // and as many shuffles, of which a whole memory keeps all
 const TOLERANCES = [0.1, 0.01, 0.001, 0.0001].map((one) => [String(one), String(one)]);
 const KEY =
   "Under each token stands the likeliest answer after these passes: the next character, or where the " +
@@ -37,20 +37,15 @@ export default widget(({ model, el }) => {
 function buildPicture(model, el) {
   const get = (name) => model.get(name);
   const set = (values) => save(model, values);
-  const models = new Map(); // by memory: made when first needed
+  const cups = get("cups");
+  const all = unpackWhole(get("weights"), cups);
+  const readers = cups.map(({ sizes }, i) => readerOf(sizes, all[i], PASSES));
 
-  function textCourse() {
-    return recordedCourse(get("courses")[get("text")]);
-  }
-  function cupsCourse() {
-    const { words, tensors, configs, mixtures } = get("cups");
-    const memory = get("memory_size") ?? "all";
-    if (!models.has(memory)) {
-      const [config, weights] = [configs[memory], get(`weights_${memory}`)];
-      models.set(memory, createModel({ config, tensors, weights }));
-    }
-    return computedCourse(models.get(memory), mixtures[memory], words, get("shuffles"));
-  }
+  const textCourse = () => recordedCourse(get("courses")[get("text")]);
+  const cupsCourse = () => {
+    const chosen = cups.findIndex(({ sizes }) => sizes.memory === get("memory_size"));
+    return computedCourse(readers[chosen], get("shuffles"));
+  };
 
   const steps = player(
     "passes",

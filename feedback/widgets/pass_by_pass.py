@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -14,12 +13,11 @@ from torch import Tensor
 from feedback import pretrained
 from feedback.data import Characters
 from feedback.language_model import LanguageModel
-from feedback.pretrained import trackers
 from feedback.tasks import NO_LABEL, TASKS
 
-from . import quantised
+from . import cup_models
 from .base import Widget, sources
-from .live_model import SHIPPED, checked_characters, learned_weights, sizes_of
+from .live_model import SHIPPED, checked_characters
 from .pass_by_pass_course import Count, Course, count, course_of
 from .traits import Checked, OneOf, Text, Whole, sequence
 
@@ -27,7 +25,6 @@ PASSES = LONGEST = 32  # of shuffles the shipped models were trained on rows of 
 LONGEST_TEXT = 128  # and the shipped model of text on so many characters
 TOLERANCES = (0.1, 0.01, 0.001, 0.0001)
 CUPS: Any = TASKS["s3"]
-SEED = 0  # of the models that follow the cups
 TEXTS = (
     # From the part of Tiny Shakespeare that the shipped model was not trained on.
     "SEBASTIAN:\nPlease you, sir,\nDo not omit the heavy offer of it:\n",
@@ -59,8 +56,7 @@ class PassByPass(Widget):
     In a pass every layer runs over all tokens at once and reads the memory vectors of the pass
     before. After k passes the first k tokens are exact, whatever the model; how soon the others
     come to rest depends on what it has learned. Python makes the passes over the texts, when the
-    widget is made; the page makes those over the shuffles, with int8 weights
-    (`feedback.widgets.quantised`).
+    widget is made, and the page those over the shuffles.
 
     Arguments:
         texts: a text, or several among which the page offers a choice, of 2 to 128 characters each.
@@ -81,17 +77,14 @@ class PassByPass(Widget):
         courses: what Python found for each text, "text": of each pass how far each vector "moved",
             the "answers" and the mean loss ("losses"), in nats a character; and the "exact" answers
             with their loss ("exact_loss").
-        cups: with what the page makes its passes: the "words" of shuffles, the "tensors" of the
-            weights, and by memory "all" or "4" the "configs" and layer weights ("mixtures").
-        weights_all, weights_4: the weights of both models that follow the cups, as bytes.
+        cups: names and sizes of the two models that follow the cups; `weights`: theirs, as bytes.
     """
 
     _esm, _css = sources(__file__)
 
     courses = traitlets.List().tag(sync=True)
-    cups = traitlets.Dict().tag(sync=True)
-    weights_all = traitlets.Bytes().tag(sync=True)
-    weights_4 = traitlets.Bytes().tag(sync=True)
+    cups = traitlets.List().tag(sync=True)
+    weights = traitlets.Bytes().tag(sync=True)
 
     text = Whole(0, lambda self: len(self.courses) - 1).tag(sync=True)
     shuffles = Shuffles().tag(sync=True)
@@ -117,9 +110,12 @@ class PassByPass(Widget):
             characters = Characters.load(pretrained.folder(SHIPPED))
         known = checked_characters(model, characters, ("feedback", "feedback-kv"))
         texts = _checked_texts(texts, known)
+        self._trackers = cup_models.checked(None)
+        cups, weights = cup_models.packed(self._trackers)
         super().__init__(
             courses=[_recorded(model, known, each) for each in texts],
-            **_models_of_cups(),
+            cups=cups,
+            weights=weights,
             text=text,
             shuffles=shuffles,
             passes=passes,
@@ -128,11 +124,9 @@ class PassByPass(Widget):
         )
 
     def cups_model(self) -> LanguageModel:
-        """The model that follows the cups in the page, in PyTorch: its int8 weights as float32."""
-        name = self.memory_size or "all"
-        config = trackers.load("s3", self.memory_size, SEED).config
-        config = replace(config, memory_mixture=self.cups["mixtures"][f"{name}"])
-        return quantised.unpack(getattr(self, f"weights_{name}"), self.cups["tensors"], config)
+        """The model that follows the cups."""
+        models = {model.config.memory_size: model for model in self._trackers.values()}
+        return models[self.memory_size]
 
     def cups_course(self) -> Course:
         """What the passes over the shuffles find, so many as there are."""
@@ -195,18 +189,6 @@ def _recorded(model: LanguageModel, characters: str, text: str) -> dict[str, Any
         "exact": "".join(characters[t] for t in course.exact.tolist()),
         "exact_loss": round(course.exact_loss, 3),
     }
-
-
-def _models_of_cups() -> dict[str, Any]:
-    """What the page needs of the two models that follow the cups, by the names of traits."""
-    cups: dict[str, Any] = {"words": list(CUPS.words), "configs": {}, "mixtures": {}}
-    buffers = {}
-    for name, size in (("all", None), ("4", 4)):
-        model = trackers.load("s3", size, SEED)
-        buffers[f"weights_{name}"], cups["tensors"] = quantised.pack(model)
-        cups["configs"][name] = sizes_of(model)
-        cups["mixtures"][name] = learned_weights(model)
-    return {"cups": cups, **buffers}
 
 
 def _said(counted: Count) -> str:

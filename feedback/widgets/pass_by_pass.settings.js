@@ -6,6 +6,7 @@ import { range } from "./base.numbers.js";
 import { element } from "./base.page.js";
 import { randomNumbers } from "./base.random.js";
 import { quoted } from "./base.words.js";
+import { CUPS } from "./pass_by_pass.course.js";
 
 const LONGEST = 32; // shuffles: the models have not learned to follow more
 const BEGINNING = 24; // characters of a text that name it
@@ -25,7 +26,7 @@ export function textSettings(model) {
 }
 
 export function cupsSettings(model) {
-  const { words } = model.get("cups");
+  const { words } = CUPS;
   const memories = [
     ["", "all vectors"],
     ["4", "4 vectors"],

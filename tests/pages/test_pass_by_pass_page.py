@@ -6,6 +6,7 @@ from functools import cache
 import pytest
 from looking import PHONE, assert_readable, beside_kernel, state_of
 
+from feedback.tasks import TASKS
 from feedback.widgets import PassByPass
 from feedback.widgets.base import script
 
@@ -55,7 +56,7 @@ def assert_shows(widget, python: PassByPass):
         assert [states.count(state) for state in STATES] == list(map(int, counts))
         assert states[: python.passes] == ["exact"] * min(python.passes, len(states))
         assert row(widget, name).locator(".counts data").all_text_contents() == list(counts)
-    words = python.cups["words"]
+    words = TASKS["s3"].words
     course = python.cups_course()
     assert answers_of(widget, "Cups") == [words[token] for token in course.answers[-1]]
     wrong = (course.answers[-1] != course.exact).sum()
@@ -155,7 +156,7 @@ def test_without_javascript_words_stand_in_its_place(open_page):
 
 def test_beside_a_kernel_values_go_both_ways(browser):
     python = PassByPass("To be, or not", passes=2)
-    names = (*SETTINGS, "courses", "cups", "weights_all", "weights_4")
+    names = (*SETTINGS, "courses", "cups", "weights")
     with browser.new_page() as page:
         state = {name: getattr(python, name) for name in names}
         beside_kernel(page, script("pass_by_pass"), state)

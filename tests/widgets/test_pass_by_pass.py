@@ -121,7 +121,7 @@ def test_its_state_is_plain_and_small():
     names = ("courses", "cups", "text", "shuffles", "passes", "tolerance", "memory_size")
     state = {name: getattr(widget, name) for name in names}
     assert len(json.dumps(state)) < 120_000
-    assert len(widget.weights_all) + len(widget.weights_4) < 220_000
+    assert len(widget.weights) < 400_000
 
 
 @pytest.mark.parametrize(

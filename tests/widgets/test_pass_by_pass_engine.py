@@ -1,4 +1,4 @@
-"""The passes that the page makes, run by Node, beside PyTorch on the same rounded weights."""
+"""The passes that the page makes, run by Node, beside PyTorch on the same weights."""
 
 import base64
 import json
@@ -10,33 +10,33 @@ import torch
 
 from feedback import Config, LanguageModel
 from feedback.fast.passes import begin, one_pass
-from feedback.widgets import LiveModel, PassByPass, base
+from feedback.tasks import TASKS
+from feedback.widgets import PassByPass, base, whole_weights
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not there")
 
 RUN = """
 import { readFileSync } from "node:fs";
-const [{ createModel }, { computedCourse }] = await Promise.all(
-  ["live_model.engine", "pass_by_pass.course"].map((part) => import(`FOLDER/${part}.js`)),
+const [{ readerOf, unpackWhole }, { computedCourse, onePass }] = await Promise.all(
+  ["live_model.whole", "pass_by_pass.course"].map((part) => import(`FOLDER/${part}.js`)),
 );
-const { buffer, mixture, tokens, words, shuffles, passes, ...state } = JSON.parse(
-  readFileSync(0, "utf-8"),
-);
+const { buffer, cups, chosen, tokens, shuffles, passes } = JSON.parse(readFileSync(0, "utf-8"));
 const bytes = Uint8Array.from(atob(buffer), (character) => character.charCodeAt(0));
-const model = createModel({ ...state, weights: new DataView(bytes.buffer) });
+const all = unpackWhole(new DataView(bytes.buffer), cups);
+const reader = readerOf(cups[chosen].sizes, all[chosen], passes);
 const found = [];
 if (tokens) {
-  let vectors = tokens.map(model.embed);
+  const step = reader.begin();
+  let vectors = tokens.map((token) => step(token).outputs[0]);
   for (let i = 0; i < passes; i++) {
-    const all = model.pass(tokens, vectors, mixture);
-    vectors = all.map(({ memory }) => memory);
-    found.push(all.map(({ memory, logits }) => [Array.from(memory), Array.from(logits)]));
+    const made = onePass(reader, tokens, vectors);
+    vectors = made.map(({ memory }) => memory);
+    found.push(made.map(({ memory, logits }) => [Array.from(memory), Array.from(logits)]));
   }
 } else {
-  const course = computedCourse(model, mixture, words, shuffles);
+  const course = computedCourse(reader, shuffles);
   const foundAfter = (n) => [n, course.moved(n), course.answers(n), course.score(n)];
-  const after = [passes, 1, 2, 3].map(foundAfter);
-  found.push(after, course.exact, course.exactScore);
+  found.push([passes, 1, 2, 3].map(foundAfter), course.exact, course.exactScore);
 }
 console.log(JSON.stringify(found));
 """.replace("FOLDER", base.HERE.as_uri())
@@ -52,7 +52,7 @@ def in_node(**given):
 
 # Heads, layers, memory vectors that are kept, learned distances and tokens.
 @pytest.mark.parametrize(
-    ("heads", "layers", "kept", "distances", "length"), [(2, 3, 4, 3, 9), (1, 1, 9, 9, 9)]
+    ("heads", "layers", "kept", "distances", "length"), [(2, 3, 4, 3, 9), (1, 1, None, 9, 9)]
 )
 def test_every_pass_is_pytorchs(heads, layers, kept, distances, length):
     torch.manual_seed(heads)
@@ -61,13 +61,11 @@ def test_every_pass_is_pytorchs(heads, layers, kept, distances, length):
     with torch.no_grad():
         for parameter in model.parameters():  # biases, gains and tables start at 0 or 1
             parameter.add_(0.3 * torch.randn_like(parameter))
-    widget = LiveModel(model, "abcde", prompt="a")
     tokens = torch.randint(5, (length,))
-    state = {"config": widget.config, "tensors": widget.tensors, "buffer": widget.buffer}
-    mixture = widget.learned
-    found = in_node(**state, mixture=mixture, tokens=tokens.tolist(), passes=length)
+    cups = [{"sizes": whole_weights.as_sizes(model.config), "isShort": False}]
+    given = {"cups": cups, "buffer": whole_weights.as_bytes(model), "chosen": 0}
+    found = in_node(**given, tokens=tokens.tolist(), passes=length)
 
-    model = widget.language_model()
     with torch.no_grad():
         x = model.embedding(tokens[None])
         segment, vectors = begin(model.core, x), x
@@ -83,20 +81,17 @@ def test_every_pass_is_pytorchs(heads, layers, kept, distances, length):
 @pytest.mark.parametrize("memory_size", [None, 4])
 def test_the_course_of_the_cups_is_pythons(memory_size):
     widget = PassByPass("To be", passes=32, memory_size=memory_size)
-    name, cups = f"{memory_size or 'all'}", widget.cups
     after, exact, score = in_node(
-        config=cups["configs"][name],
-        tensors=cups["tensors"],
-        buffer=getattr(widget, f"weights_{name}"),
-        mixture=cups["mixtures"][name],
-        words=cups["words"],
+        cups=widget.cups,
+        buffer=widget.weights,
+        chosen=[one["sizes"]["memory"] for one in widget.cups].index(memory_size),
         shuffles=widget.shuffles,
         passes=32,
     )
     course, (_, places) = widget.cups_course(), widget.tokens_and_labels()
 
     def words(row):
-        return [cups["words"][token] for token in row]
+        return [TASKS["s3"].words[token] for token in row]
 
     for passes, moved, answers, right in after:
         torch.testing.assert_close(
