@@ -92,7 +92,7 @@ def growth(model: LanguageModel, tokens: Tensor, at: int, generator: torch.Gener
     at = whole_number("at", at, 0, tokens.shape[1] - 2)
     site = sites.memory(model)
     shape = len(tokens), 1, model.config.d_model
-    direction = torch.randn(shape, generator=generator, dtype=torch.double)
+    direction = torch.randn(shape, generator=generator, dtype=torch.double).to(tokens.device)
     sizes = [direction.norm(dim=-1)[:, 0]]  # (B,) each
 
     def disturb(vectors: Tensor, steps: range) -> Tensor:  # (B, 1, d), one step
