@@ -38,11 +38,11 @@ export function* probeAll(reader, places, target, seed, tell) {
     for (let t = 0; t < LENGTH; t++) {
       const record = step(tokens[t]);
       if (!STEPS.includes(t)) continue;
+      yield;
       labels[at] = asked[t];
       places.forEach(({ of }, i) => vectors[i].set(of(record), at * d));
       at++;
     }
-    yield;
   }
   if (target === "shuffled") shuffle(labels, random);
   const fitted = FIT * STEPS.length;

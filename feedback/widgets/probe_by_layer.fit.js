@@ -4,7 +4,6 @@
 const PENALTY = 1e-3; // times the sum of squared weights, added to the mean loss
 const ROUNDS = 200; // at most
 const SMALL = 3e-5; // a gradient of this length is none
-const EVERY = 4; // rounds between two pauses
 
 // Fits a probe to `vectors`, a Float32Array (N, d), and `labels`. The loss has one minimum; gradient
 // steps with momentum (Nesterov) come close to it. A generator that pauses often; returns the
@@ -12,6 +11,7 @@ const EVERY = 4; // rounds between two pauses
 export function* fitProbe(vectors, labels, d, classes) {
   const n = labels.length;
   const { x, mean, deviation } = standardised(vectors, n, d);
+  yield;
   const width = d + 1; // with a column of ones for the bias
   const [now, ahead, gradient] = [0, 1, 2].map(() => new Float64Array(classes * width));
   const shares = new Float64Array(classes);
@@ -43,7 +43,7 @@ export function* fitProbe(vectors, labels, d, classes) {
     }
     if (uphill > 0) momentum = 1; // it has swung too far
     if (squares < SMALL * SMALL) break;
-    if (round % EVERY === 0) yield;
+    yield;
   }
 
   const row = new Float32Array(width).fill(1);
