@@ -42,7 +42,7 @@ from page_parts import (
 )
 
 ROOM = 590  # pixels below the heading of a slide
-SHRUNK = 660  # what belongs together may be that high: it is shown a little smaller
+SHRUNK = 710  # what belongs together may be that high: it is shown a little smaller
 LEAD = 45  # words of text below a heading
 EXERCISE = re.compile(r"Exercise \d+\.\d+ · ")
 MINUTES = re.compile(r", (\d+) minutes\)")
@@ -192,7 +192,9 @@ class Cutter:
         elif not self.last.shown and text.name == "p":
             self.begin_with(text, LEAD)
         elif bold is not None and len(bold.get_text().split()) < 9:
-            self.begin()
+            is_text = all(one.name in ("p", "ul", "ol") for one in self.last.shown)
+            if not is_text or self.last.height + height_of(text) > ROOM:
+                self.begin()
             self.begin_with(text, LEAD)
         else:
             self.waits = text
@@ -292,7 +294,7 @@ class Cutter:
         says_so = bool(parts) and parts[-1].get_text().strip().endswith(":")
         lead = [copy(parts[-1])] if says_so else []
         height += sum(map(height_of, lead))
-        alone = height >= ROOM
+        alone = "looking" in minutes  # a drawing or a widget
         has_room = alone or self.last.height + height + below <= SHRUNK
         if self.last.shown and (alone or self.last.full or not has_room):
             if parts and not says_so and not alone:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import copy
+from textwrap import wrap
 
 from bs4 import NavigableString, Tag
 
 LINE, LETTERS = 36, 84  # of text on a slide: how many pixels high a line is, how long
-CODE, MOST = 26, 20  # of code: how many pixels high a line is, how many a slide holds
+# Of code: how many pixels high a line is, how many a slide holds, and how many if made smaller.
+CODE, MANY, MOST = 25.5, 20, 25
+WIDE = 100  # letters of a line
 END = re.compile(r"(?<=[.!?:])[”\"’)]*\s+(?=[A-Z“\"‘(]|$)")
 IMPORT = re.compile(r"(?:from|import|#|\)|\s|$)")
 
@@ -98,9 +101,9 @@ def in_parts(pre: Tag) -> Iterator[list]:
     """The lines of code in parts that fit a slide, cut between functions, else at a blank line."""
     lines = lines_of(pre)
     while len(lines) > MOST:
-        blank = [k for k in range(2, MOST) if not text_of(lines[k]).strip()]
+        blank = [k for k in range(2, MANY) if not text_of(lines[k]).strip()]
         outer = [k for k in blank if not text_of(lines[k + 1]).startswith((" ", ")", "\n"))]
-        place = max(outer or blank, default=MOST)
+        place = max(outer or blank, default=MANY)
         yield lines[:place]
         lines = lines[place:]
         while lines and not text_of(lines[0]).strip():
@@ -110,14 +113,19 @@ def in_parts(pre: Tag) -> Iterator[list]:
 
 
 def shortened(lines: list) -> list:
-    """What was printed, so that it fits a slide."""
+    """What was printed, so that it fits a slide: not too wide, nor too long."""
+    lines = [
+        part
+        for line in lines
+        for part in ([line] if len(text_of(line)) <= WIDE else wrap(text_of(line), WIDE))
+    ]
     if len(lines) <= MOST:
         return lines
     return [*lines[: MOST - 1], f"... and {len(lines) - MOST + 1} lines more"]
 
 
 def height_of_code(lines: list) -> float:
-    return 24 + CODE * len(lines)
+    return 16 + CODE * len(lines)
 
 
 def as_block(lines: list, kind: str) -> Tag:

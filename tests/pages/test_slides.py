@@ -25,18 +25,19 @@ WALK = """async () => {
             zoom = content.style.zoom;
         }
         const room = slide.querySelector(".body").getBoundingClientRect();
-        const juts = [...content.querySelectorAll("*")].filter((part) => {
+        const juts = [...content.querySelectorAll(":not(mjx-assistive-mml *)")].filter((part) => {
             const box = part.getBoundingClientRect();
             const seen = box.width && box.height && part.checkVisibility();
             return seen && (box.bottom > room.bottom + 2 || box.right > room.right + 2);
         });
+        const code = content.querySelector(".highlight pre");
         const title = slide.querySelector("h2").getBoundingClientRect();
         found.push({
             title: slide.querySelector("h2").textContent,
             juts: juts.slice(0, 3).map((part) => part.outerHTML.slice(0, 80)),
             overlaps: title.bottom > room.top + 1,
             zoom: Number(content.style.zoom || 1),
-            letters: parseFloat(getComputedStyle(content.querySelector("pre") ?? content).fontSize),
+            letters: parseFloat(getComputedStyle(code ?? content).fontSize),
             widgets: [...content.querySelectorAll(".feedback-widget")].map((w) => w.dataset.state),
         });
         if (deck.isLastSlide()) return found;
