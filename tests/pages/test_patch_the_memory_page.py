@@ -6,6 +6,9 @@ import pytest
 import torch
 from live_model_page import numbers
 from looking import PATIENCE, PHONE, assert_readable
+from test_touch import Hand, scrolled
+from test_touch import line as path
+from test_touch import place as middle
 
 from feedback.pretrained import trackers
 from feedback.tasks import TASKS
@@ -116,13 +119,20 @@ def test_parts_of_a_vector_and_the_other_model_give_pythons_numbers(widget, twin
     assert_shows(widget, twin, [[6, 6]], part, "whole memory")
 
 
-def test_a_finger_drags_a_vector_and_other_rows_begin_with_nothing_put_in(turn_to, twin):
+def test_a_finger_drags_a_vector_or_taps_it_and_other_rows_begin_anew(turn_to, twin):
     settings = dict(viewport=PHONE, has_touch=True, is_mobile=True)
     with turn_to(PAGE, **settings) as visit:
         widget = visit.page.locator(WIDGET)
+        start = middle(vector(widget, 6), at=0.5)
+        box = place(widget, 5).bounding_box()
+        down = box["y"] + box["height"] / 2 - start[1]
+        top = scrolled(visit.page)
+        Hand(visit.page).move(path(start, box["x"] + box["width"] / 2 - start[0], down))
+        assert scrolled(visit.page) == top
+        assert_shows(widget, twin, [[6, 5]])
         vector(widget, 6).tap()
         place(widget, 6).tap()
-        assert_shows(widget, twin, [[6, 6]])
+        assert_shows(widget, twin, [[6, 5], [6, 6]])
         widget.get_by_role("button", name="Other rows").tap()
         assert sentence(widget).startswith(NOTHING)
 
