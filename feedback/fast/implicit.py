@@ -9,7 +9,7 @@ gradient and Jᵀ is the way back through one pass:
 It is solved as the other is: by going back through one and the same pass again and again, until m̄
 rests. A pass carries what it knows one step forward at least, and a way back one step backward, so
 that both rest after T at the latest. Only then are the gradients of the weights made, once. No
-activations are kept but those of one pass.
+activations are kept but those of one pass. Chapter 12.
 
 Shapes: B batch, T steps, d width, H heads, n steps carried over, k = d / H.
 """

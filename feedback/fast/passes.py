@@ -7,7 +7,7 @@ embeddings in their place.
 The memory vectors of the model itself are those that a pass leaves as they are: M = G(M). A step
 reads steps before it and no others, so that after i passes the first i steps are exact, and after T
 passes all are, whatever the weights. Fewer passes are an approximation; how good it is depends on
-what the model has learned.
+what the model has learned. Chapter 12.
 
 Shapes: B batch, T steps, t step, d width, H heads, k = d / H, F feed-forward width, n steps carried
 over, N = n + T - 1 keys that can be read, R steps that read any: T, or T - 1 where n = 0.

@@ -7,7 +7,7 @@ least one, and there are never more passes than tokens. A tolerance of 0 reads e
 
 Whether this is quicker than reading step by step depends on the machine: a pass over C tokens reads
 every weight once where C steps read it C times, but each token is passed over several times. The
-models do not read by passes unless asked to.
+models do not read by passes unless asked to. Chapter 12.
 
 Shapes: B batch, T tokens, d width, C tokens of a window.
 """

@@ -4,7 +4,7 @@ Some passes come without a gradient, from the embeddings on, and some with one, 
 gradient flows. That is neither the model's own output nor its gradient, but both come near where
 the memory settles in a few passes, and every pass is as parallel as the parallel model. How far the
 last pass has moved the memory vectors, the residual, says whether it has settled; evaluations are
-exact. `feedback.fast.passes` has the passes themselves.
+exact. `feedback.fast.passes` has the passes themselves. Chapter 12.
 
 Shapes: B batch, T tokens, V tokens of the vocabulary.
 """
