@@ -180,7 +180,7 @@ def print_slides(pages: list[Path], browser) -> list[Path]:
     with browser.new_page(viewport=screen, color_scheme="light") as tab:
         tab.set_default_timeout(300_000)
         for page in pages:
-            for ending, query in ((".pdf", "?print-pdf"), ("-notes.pdf", "?print-pdf&notes")):
+            for ending, query in ((".pdf", "?print-pdf"), ("-notes.pdf", "?print-pdf&said")):
                 tab.goto(page.as_uri() + query)
                 tab.locator("html[data-slides=ready]").wait_for()
                 tab.evaluate(DRAW_ALL)
