@@ -65,6 +65,9 @@ def write_slides(folder: Path, names: Iterable[str] | None = None) -> list[Path]
     pages = sorted((book / "notebooks").glob("*.html"))
     if not pages:
         raise ValueError(f"{book} holds no chapter: build the book first, by make book")
+    for old in out.glob("*.*"):  # of a chapter that is gone, or printed from another build
+        if old.is_file():
+            old.unlink()
     fetch_reveal(out / "_static/reveal")
     copy_shared(book / "_static", out / "_static")
     waiting, decks = read_waiting(), {}
