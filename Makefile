@@ -18,7 +18,8 @@ endef
 .DEFAULT_GOAL := help
 .PHONY: help book pdf slides test check serve screenshots wide-cells lab cells minutes \
 	bench bench-accelerator bench-widgets bench-training results shake mutants repository \
-	other-python lint colab colab-files colab-image colab-issue graders clean
+	other-python lint colab colab-files colab-image colab-issue graders \
+	classroom classroom-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +121,12 @@ colab-issue: ## in a workflow, after colab-image: say on GitHub what failed
 
 graders: $(READY) ## try the exported exercises with the graders themselves
 	$(BIN)python tests/graders/rehearse.py
+
+classroom: book ## all that a class needs in one archive, _build/classroom.zip; needs Chromium and npm
+	$(BIN)python book/tools/classroom.py
+
+classroom-test: classroom ## use that archive as a class does, with no network
+	$(BIN)python tests/classroom/rehearse.py
 
 clean: ## remove everything that can be made again
 	rm -rf _build .venv

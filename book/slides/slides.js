@@ -47,7 +47,8 @@ addEventListener("DOMContentLoaded", async () => {
     transition: "none",
     slideNumber: "c/t",
     pdfMaxPagesPerSlide: 1,
-    showNotes: new URLSearchParams(location.search).has("notes") && "separate-page",
+    // ?notes would open the window of the speaker.
+    showNotes: new URLSearchParams(location.search).has("said") && "separate-page",
     // Arrow keys move the slider that has the focus: a click beside the widget gives them back.
     keyboardCondition: () => !document.activeElement?.closest(".feedback-widget"),
     plugins: [window.RevealNotes],

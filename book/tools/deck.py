@@ -84,11 +84,10 @@ class Slide:
         )
 
     def in_words(self) -> str:
-        """Its minutes, such as "About 2.5 minutes. The exercise takes 10."."""
-        spoken = f"About {self.without_exercises():.1f} minutes."
-        if own := round(self.minutes["exercises"]):
-            spoken += f" The exercise takes {own}."
-        return spoken
+        """Its minutes, such as "About 2.5 minutes."."""
+        own = round(self.minutes["exercises"])
+        also = f" The exercise takes {own}." if own else ""
+        return f"About {self.without_exercises():.1f} minutes.{also}"
 
     def without_exercises(self) -> float:
         return sum(self.minutes.values()) - self.minutes["exercises"]

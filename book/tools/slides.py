@@ -65,6 +65,9 @@ def write_slides(folder: Path, names: Iterable[str] | None = None) -> list[Path]
     pages = sorted((book / "notebooks").glob("*.html"))
     if not pages:
         raise ValueError(f"{book} holds no chapter: build the book first, by make book")
+    for old in out.glob("*.*"):  # of a chapter that is gone, or printed from another build
+        if old.is_file():
+            old.unlink()
     fetch_reveal(out / "_static/reveal")
     copy_shared(book / "_static", out / "_static")
     waiting, decks = read_waiting(), {}
@@ -180,7 +183,7 @@ def print_slides(pages: list[Path], browser) -> list[Path]:
     with browser.new_page(viewport=screen, color_scheme="light") as tab:
         tab.set_default_timeout(300_000)
         for page in pages:
-            for ending, query in ((".pdf", "?print-pdf"), ("-notes.pdf", "?print-pdf&notes")):
+            for ending, query in ((".pdf", "?print-pdf"), ("-notes.pdf", "?print-pdf&said")):
                 tab.goto(page.as_uri() + query)
                 tab.locator("html[data-slides=ready]").wait_for()
                 tab.evaluate(DRAW_ALL)
