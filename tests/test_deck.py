@@ -60,6 +60,13 @@ def test_a_formula_follows_the_sentence_that_leads_to_it_while_there_is_room():
     assert more.minutes["reading"] >= 1 / 2
 
 
+def test_a_long_list_below_a_heading_is_shown_in_short():
+    items = "".join(f"<li><p><em>{k}.</em> First. {'More words. ' * 20}</p></li>" for k in range(4))
+    _, slide = cut(f"<h2>Part</h2><ul>{items}</ul>")
+    assert texts([slide]) == ["Part0. First. 1. First. 2. First. 3. First."]
+    assert slide.minutes["reading"] == 4 * 42 / 130
+
+
 def test_formulas_in_notes_are_as_they_were_typed():
     _, slide = cut(
         r'<h2>Part</h2><p>Of <span class="math">\(W_k {\class{of-memory}{m}}_j\)</span>.</p>'
@@ -97,6 +104,7 @@ def test_what_is_wider_than_a_slide_is_wrapped():
     "left_out",
     [
         cell("import os\nfrom math import (\n    pi,\n)"),
+        cell("import os\n" * 12 + "green = 3"),
         cell("x = 1", tags="tag_hide-cell"),
         cell("x = 1", tags="tag_hide-input"),
         cell("x = 1", printed("1"), tags="tag_no-slide"),

@@ -30,6 +30,7 @@ from page_parts import (
     height_of,
     height_of_code,
     in_parts,
+    in_short,
     is_imports,
     joined,
     lines_of,
@@ -239,6 +240,9 @@ class Cutter:
             self.show(block, height_of(block), notes=[copy(block)])
         else:
             self.let_go()
+            if not self.last.shown:
+                self.last.shown.append(in_short(block))
+                self.last.height += height_of(self.last.shown[-1])
             self.last.notes.append(block)
 
     def leads(self) -> bool:

@@ -14,7 +14,7 @@ LINE, LETTERS = 36, 84  # of text on a slide: how many pixels high a line is, ho
 CODE, MANY, MOST = 25.5, 20, 25
 WIDE = 100  # letters of a line
 END = re.compile(r"(?<=[.!?:])[”\"’)]*\s+(?=[A-Z“\"‘(]|$)")
-IMPORT = re.compile(r"(?:from|import|#|\)|\s|$)")
+IMPORT = re.compile(r"(?:from|import)\b")
 
 
 def made_plain(article: Tag) -> None:
@@ -59,6 +59,14 @@ def sentences(text: Tag) -> list[Tag]:
     return [one for one in found if one.get_text().strip()]
 
 
+def in_short(block: Tag) -> Tag:
+    """A list with the first sentence of each of its paragraphs."""
+    short = copy(block)
+    for text in short.find_all("p"):
+        text.replace_with(sentences(text)[0])
+    return short
+
+
 def joined(parts: list[Tag]) -> Tag | None:
     """One paragraph of these; None of none."""
     whole = new("p")
@@ -89,7 +97,9 @@ def text_of(line: Tag | str) -> str:
 
 
 def is_imports(source: str) -> bool:
-    return all(IMPORT.match(line) for line in source.splitlines())
+    """Whether it does little else than import."""
+    begin = [line for line in source.splitlines() if re.match(r"[\w@]", line)]
+    return sum(not IMPORT.match(line) for line in begin) <= len(begin) / 10
 
 
 def written(lines: list) -> int:
