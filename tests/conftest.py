@@ -22,6 +22,7 @@ LONG = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist asks for groups
 def pytest_collection_modifyitems(config, items):
     """Begin with the files that take long. What is in no group is one with the rest of its file."""
     place = {f"test_{name}.py": index for index, name in enumerate(LONG)}

@@ -272,3 +272,9 @@ def test_a_rehearsal_that_came_to_no_end_is_reported_too(tmp_path):
     stand_in(tmp_path, "gh", 'test "$2" != list || echo "[]"')
     assert run_tool(tmp_path, "report.py").returncode == 0
     assert "did not come to its end" in (tmp_path / "gh.log").read_text()
+
+
+def test_tests_that_belong_together_are_tried_by_one_process(request):
+    """Otherwise each process opens the same pages: slow, and nothing says so."""
+    if request.config.getoption("loadgroup", False):
+        assert "@" in request.node.nodeid, "pytest-xdist does not know the groups"
