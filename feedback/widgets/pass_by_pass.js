@@ -107,7 +107,7 @@ function buildRow(el, title, settings, begin) {
     draw();
   });
   return {
-    node: element("div", { className: "row", role: "group", ariaLabel: title }, ...parts),
+    node: element("div", { className: "course", role: "group", ariaLabel: title }, ...parts),
     course: () => course,
     change() {
       settings.show();
