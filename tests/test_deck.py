@@ -1,15 +1,9 @@
-"""Slides as they are cut from a page: a small one, counted by hand, and every chapter's."""
+"""Slides as they are cut from a small page, counted by hand."""
 
-import json
 import re
-from pathlib import Path
 
 import deck
-import minutes
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-BOOK = ROOT / "_build" / "html" / "notebooks"
 
 
 def cell(code: str, outputs: str = "", tags: str = "") -> str:
@@ -160,30 +154,3 @@ def test_the_seconds_that_cells_run_are_minutes_of_the_first_slide():
 def test_a_page_of_something_else_is_refused():
     with pytest.raises(ValueError, match="no page of the built book"):
         deck.slides_of("<html></html>")
-
-
-# Every chapter. One whose page is older than its notebook is another.
-
-
-@pytest.mark.book
-@pytest.mark.parametrize(
-    "file", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda file: file.stem
-)
-def test_the_minutes_of_a_chapters_slides_add_up_to_those_of_the_chapter(file: Path):
-    """All that is looked at and asked is on slides, and what is said is what is read."""
-    page = BOOK / f"{file.stem}.html"
-    assert page.is_file(), "there is no built book: run make book"
-    seconds = minutes.read_waiting()[file.stem]
-    chapter = minutes.parts(json.loads(file.read_text("utf-8")), seconds)
-    slides = deck.slides_of(page.read_text("utf-8"), seconds)
-    found = {name: sum(slide.minutes[name] for slide in slides) for name in deck.PARTS}
-    assert found["exercises"] == chapter["exercises"]
-    assert found["waiting"] == pytest.approx(chapter["waiting"])
-    # A cell may draw without a line by which minutes.py knows it.
-    assert abs(found["looking"] - chapter["looking"]) <= 2
-    assert found["reading"] == pytest.approx(chapter["reading"], rel=0.1)
-    assert 0.3 * chapter["code"] <= found["code"] <= chapter["code"]
-    # What each slide says of itself, to a tenth of a minute, adds up as well.
-    stated = [float(re.search(r"About ([\d.]+) minutes", slide.html())[1]) for slide in slides]
-    others = sum(found.values()) - found["exercises"]
-    assert sum(stated) == pytest.approx(others, abs=0.05 * len(slides))

@@ -116,10 +116,17 @@ ALL_ARE_STARTED = """() => {
 }"""
 
 
+# A widget that follows the width of the page draws when it hears of it, in the next picture.
+NEXT_PICTURES = """async () => {
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+}"""
+
+
 def start_widgets(page):
-    """Scroll to each widget of a page, until all have started or said why they cannot."""
+    """Scroll to each widget of a page, until all are drawn or have said why they cannot be."""
     page.evaluate(UNFOLD)
     page.wait_for_function(ALL_ARE_STARTED)
+    page.evaluate(NEXT_PICTURES)
 
 
 # Colours and sizes change at once instead of within a third of a second, and a sentence is spoken

@@ -1,7 +1,12 @@
-"""Slides in a browser, opened from disk: nothing is cut, widgets live, keys lead through all."""
+"""Slides in a browser, opened from disk: nothing is cut, widgets live, keys lead through all; and
+the minutes of every chapter's."""
 
+import json
 import re
+from pathlib import Path
 
+import deck
+import minutes
 import pytest
 import slides
 from looking import BOOK, ROOT
@@ -119,3 +124,28 @@ def test_a_print_has_a_sheet_for_each_slide_and_one_behind_it_for_its_notes(brow
 def test_the_list_of_slides_leads_to_each_chapter(files):
     index = next(iter(files.values())).with_name("index.html").read_text("utf-8")
     assert all(f'href="{name}.html"' in index for name in files)
+
+
+# Every chapter. One whose page is older than its notebook is another.
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda file: file.stem
+)
+def test_the_minutes_of_a_chapters_slides_add_up_to_those_of_the_chapter(book, file: Path):
+    """All that is looked at and asked is on slides, and what is said is what is read."""
+    page = book / "notebooks" / f"{file.stem}.html"
+    seconds = minutes.read_waiting()[file.stem]
+    chapter = minutes.parts(json.loads(file.read_text("utf-8")), seconds)
+    cut = deck.slides_of(page.read_text("utf-8"), seconds)
+    found = {name: sum(slide.minutes[name] for slide in cut) for name in deck.PARTS}
+    assert found["exercises"] == chapter["exercises"]
+    assert found["waiting"] == pytest.approx(chapter["waiting"])
+    # A cell may draw without a line by which minutes.py knows it.
+    assert abs(found["looking"] - chapter["looking"]) <= 2
+    assert found["reading"] == pytest.approx(chapter["reading"], rel=0.1)
+    assert 0.3 * chapter["code"] <= found["code"] <= chapter["code"]
+    # What each slide says of itself, to a tenth of a minute, adds up as well.
+    stated = [float(re.search(r"About ([\d.]+) minutes", slide.html())[1]) for slide in cut]
+    others = sum(found.values()) - found["exercises"]
+    assert sum(stated) == pytest.approx(others, abs=0.05 * len(cut))
