@@ -85,7 +85,7 @@
       state[dataset.trait] = await loadBuffer(dataset.hash);
     }
     const widget = widgetNamed(name);
-    const model = createModel(state);
+    const model = widget.localModel(state);
     const el = document.createElement("div");
     if (widget.initialize) await widget.initialize({ model });
     await widget.render({ model, el });
@@ -133,25 +133,5 @@
     const bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     return new DataView(bytes.buffer);
-  }
-
-  // The part of an anywidget model that widgets of this book use; there is no kernel to save to.
-  function createModel(state) {
-    const listeners = new Map();
-    const of = (event) => {
-      if (!listeners.has(event)) listeners.set(event, new Set());
-      return listeners.get(event);
-    };
-    return {
-      get: (name) => state[name],
-      set(name, value) {
-        if (state[name] === value) return;
-        state[name] = value;
-        of(`change:${name}`).forEach((listener) => listener());
-      },
-      save_changes() {},
-      on: (event, listener) => of(event).add(listener),
-      off: (event, listener) => of(event).delete(listener),
-    };
   }
 })();

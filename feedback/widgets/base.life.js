@@ -1,11 +1,14 @@
 // How a widget begins, hears of changes and ends. What goes wrong is said in the widget's place.
 
+import { localModel } from "./base.local.js";
 import { element } from "./base.page.js";
 
 // A widget whose picture is drawn by draw({ model, el }), which may return a function that ends it.
-// What goes wrong is said in the widget's place, wherever it runs.
+// What goes wrong is said in the widget's place, wherever it runs. Where there is no kernel,
+// localModel(state) makes the model.
 export function widget(draw) {
   return {
+    localModel,
     render({ model, el }) {
       let end;
       places.set(model, el);

@@ -1,5 +1,5 @@
-// The state of a widget that another widget opens: a model as render({ model, el }) needs it, which
-// tells no kernel of anything.
+// The part of an anywidget model that widgets of this book use, where no kernel holds their state: in
+// the built page, and where one widget opens another.
 
 export function localModel(state) {
   const listeners = new Map();

@@ -1,7 +1,6 @@
 // Hands the feedback model that was trained on to another widget, which opens below with the same
 // weights: a text to the live model, three cups to the one that moves memory vectors.
 
-import { localModel } from "./base.local.js";
 import { element } from "./base.page.js";
 import { randomNumbers } from "./base.random.js";
 import { default as liveModel } from "./live_model.js";
@@ -68,7 +67,7 @@ export function handingPart() {
       const title = element("p", { className: "handed-title", tabIndex: -1, textContent: says });
       const el = element("div");
       node.replaceChildren(title, el);
-      end = widget.render({ model: localModel(stateOf(given)), el });
+      end = widget.render({ model: widget.localModel(stateOf(given)), el });
       title.focus();
     },
   };

@@ -64,11 +64,18 @@ def environment() -> Path:
 
 
 def copy_of(environment: Path, copy: Path) -> Path:
-    """An independent copy of an environment: its commands, too, start its own Python."""
-    shutil.copytree(environment, copy, symlinks=True)
+    """An independent copy of an environment: its commands, too, start its own Python.
+
+    Its files are hard links, for a copy of each would take most of the time. pip puts new files in
+    the place of old ones; what is in both it does not touch.
+    """
+    shutil.copytree(environment, copy, symlinks=True, copy_function=os.link)
     for command in (copy / "bin").iterdir():
         if not command.is_symlink() and (text := command.read_bytes()).startswith(b"#!"):
+            mode = command.stat().st_mode
+            command.unlink()  # the original keeps its own
             command.write_bytes(text.replace(bytes(environment), bytes(copy), 1))
+            command.chmod(mode)
     return copy
 
 
@@ -143,12 +150,15 @@ def rehearse(
     `commit` is where its first cell finds the package; empty if it holds the package. `prepare` is
     handed the copy's folder of packages before the run.
     """
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
+        tempfile.TemporaryDirectory(prefix="copy-", dir=BUILDS) as copies,
+    ):
         home, work = Path(folder, "home"), Path(folder, "work")
         home.mkdir()
         work.mkdir()
         (work / name).write_text(notebook)
-        env = copy_of(original, Path(folder, "env"))
+        env = copy_of(original, Path(copies, "env"))
         prepare(next(env.glob("lib/python*/site-packages")))
         before, start = installed(env), time.monotonic()
         address = f"git+{ROOT.as_uri()}@{commit}" if commit else ""

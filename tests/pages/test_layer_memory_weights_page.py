@@ -267,7 +267,7 @@ def test_without_javascript_text_stands_in_its_place(open_page):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("() => ({ render() { throw new Error('no ink') } })", "no ink"),
+        ("() => ({ localModel() {}, render() { throw new Error('no ink') } })", "no ink"),
         ("() => { throw new Error('no pen') }", "no pen"),
         ("this is not JavaScript", "the page did not load"),
     ],

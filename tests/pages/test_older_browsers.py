@@ -188,7 +188,7 @@ FAILS = """registerFeedbackWidget("NAME", () => {
         message.className = "feedback-widget-error";
         el.replaceChildren(message);
     };
-    return { render({ el }) { el.append("drawn"); WHEN } };
+    return { localModel: () => ({}), render({ el }) { el.append("drawn"); WHEN } };
 });"""
 
 
