@@ -78,6 +78,17 @@ def press_through(folder: Path) -> None:
         page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("requestfailed", lambda request: wrong.append(request.url))
+        waiting = set()
+        page.on("request", lambda request: waiting.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda request: waiting.discard(request))
+
+        def come_to_rest() -> None:
+            """Who leaves a page breaks off what it loads, and that is no fault of the page."""
+            page.evaluate("window.MathJax?.startup?.promise.then(() => document.fonts.ready)")
+            while waiting:
+                page.wait_for_timeout(20)
+
         for file in sorted((folder / "slides").glob("[0-9]*.html")):
             page.goto(file.as_uri())
             page.locator("html[data-slides=ready]").wait_for()
@@ -85,10 +96,12 @@ def press_through(folder: Path) -> None:
             for _ in range(slides - 1):
                 page.keyboard.press("ArrowRight")
             assert page.evaluate("deck.isLastSlide()"), f"{file.name}: keys do not lead to its end"
+            come_to_rest()
             print(f"ok  {file.name}: {slides} slides", flush=True)
         for part in ("book", "notebooks"):
             for file in sorted((folder / "book" / part).glob("*.html")):
                 page.goto(file.as_uri())
+                come_to_rest()
         assert wrong == [], wrong
         browser.close()
 
