@@ -236,8 +236,9 @@ class Cutter:
         if self.is_exercise():
             self.let_go()
             self.show_more(block)
-        elif words <= 80 and self.leads():
-            self.show(block, height_of(block), notes=[copy(block)])
+        elif self.leads():
+            shown = block if words <= 80 else in_short(block)
+            self.show(shown, height_of(shown), notes=[copy(block)])
         else:
             self.let_go()
             if not self.last.shown:
