@@ -120,9 +120,13 @@ def test_a_print_has_a_sheet_for_each_slide_and_one_behind_it_for_its_notes(brow
     assert sheets[0] == asked and sheets[1] >= 2 * asked
 
 
-def test_the_list_of_slides_leads_to_each_chapter(files):
-    index = next(iter(files.values())).with_name("index.html").read_text("utf-8")
-    assert all(f'href="{name}.html"' in index for name in files)
+def test_the_list_of_slides_leads_to_each_chapter(browser, files):
+    with browser.new_page() as page:
+        for file in files.values():
+            page.goto(file.with_name("index.html").as_uri())
+            page.locator(f'a[href="{file.name}"]').first.click()
+            page.locator("html[data-slides=ready]").wait_for()
+            assert page.url == file.as_uri()
 
 
 # Every chapter. One whose page is older than its notebook is another.
