@@ -265,12 +265,17 @@ def poor_contrasts(widget) -> list[str]:
 
 
 def assert_readable(widget):
-    """It stays within the width of the page, and its texts stand out from what is behind them."""
-    assert not scrolls_sideways(widget.page)
+    """It stays within the width of the page, and in light and in dark its texts stand out from what
+    is behind them."""
+    page = widget.page
+    assert not scrolls_sideways(page)
     box = widget.locator(".feedback-view").first.bounding_box()
     assert box["width"] > 300
-    assert box["x"] >= 0 and box["x"] + box["width"] <= widget.page.viewport_size["width"]
-    assert poor_contrasts(widget) == []
+    assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+    for mode in ("light", "dark"):
+        page.emulate_media(color_scheme=mode)
+        page.locator(f"html[data-theme={mode}]").wait_for()
+        assert poor_contrasts(widget) == [], mode
 
 
 def beside_kernel(page, source: str, state: dict):

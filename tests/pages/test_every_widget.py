@@ -1,8 +1,9 @@
-"""What holds for every widget on every page of the built book, whatever it shows."""
+"""What holds for every widget, whatever it shows: tried at one of each form."""
 
 import os
 
 import pytest
+from cover import ONE_OF_EACH_FORM, one_of_each_form_on
 from looking import (
     LAPTOP,
     PAGES,
@@ -10,8 +11,8 @@ from looking import (
     UNFOLD,
     html_of,
     kinds_on,
+    parsed,
     poor_contrasts,
-    scrolls_sideways,
     widgets_of,
 )
 from screenshots import take
@@ -19,6 +20,7 @@ from screenshots import take
 import feedback.widgets
 from feedback.widgets import base, modules
 
+OPENS = list(ONE_OF_EACH_FORM)
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 KINDS = sorted(
     getattr(feedback.widgets, name).__module__.rpartition(".")[2]
@@ -30,29 +32,17 @@ def test_every_widget_stands_in_the_book():
     assert {kind for page in WIDGET_PAGES for kind in kinds_on(page)} == set(KINDS)
 
 
-OPENS = WIDGET_PAGES
-
-
 @pytest.fixture(scope="module")
-def page(each_page):
+def begun(each_page):
     each_page.page.emulate_media(reduced_motion="reduce")
     each_page.begin_again()
-    yield each_page.page
+    yield each_page
     each_page.page.emulate_media(reduced_motion="null")
 
 
 @pytest.fixture
-def on_a_phone(page):
-    page.set_viewport_size(PHONE)
-    yield page
-    page.set_viewport_size(LAPTOP)
-
-
-@pytest.fixture(params=["light", "dark"])
-def in_color(page, request):
-    page.emulate_media(color_scheme=request.param)
-    page.locator(f"html[data-theme={request.param}]").wait_for()
-    return page
+def widgets(begun) -> list:
+    return one_of_each_form_on(begun)
 
 
 def name_of(widget) -> str:
@@ -70,53 +60,62 @@ HAS_FOCUS = "(widget) => widget.contains(document.activeElement)"
 CONTROLS = "button, input, select, textarea, a, summary, [tabindex]"
 
 
-def test_the_tab_key_leads_into_a_widget_and_out_again(page):
-    for widget in widgets_of(page).all():
+def test_the_tab_key_leads_into_a_widget_and_out_again(begun, widgets):
+    for widget in widgets:
         widget.evaluate(PUT_FOCUS_BEFORE)
-        page.keyboard.press("Tab")
+        begun.page.keyboard.press("Tab")
         assert widget.evaluate(HAS_FOCUS), f"{name_of(widget)}: Tab leads past it"
         for _ in range(widget.locator(CONTROLS).count()):
             if widget.evaluate(HAS_FOCUS):
-                page.keyboard.press("Tab")
+                begun.page.keyboard.press("Tab")
         assert not widget.evaluate(HAS_FOCUS), f"{name_of(widget)}: Tab does not lead out of it"
 
 
-def test_a_sentence_says_what_the_picture_shows(page):
-    for widget in widgets_of(page).all():
-        sentences = widget.locator("[aria-live=polite]").all_text_contents()
-        assert any(sentence.strip() for sentence in sentences), name_of(widget)
-
-
-def test_a_widget_fits_a_phone(on_a_phone):
-    assert not scrolls_sideways(on_a_phone)
-    for widget in widgets_of(on_a_phone).all():
-        box = widget.locator(".feedback-view").first.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"], name_of(widget)
-
-
-def test_no_field_is_so_small_that_ios_zooms_into_it(on_a_phone):
-    for widget in widgets_of(on_a_phone).all():
+def test_no_field_is_so_small_that_ios_zooms_into_it(begun, widgets):
+    begun.page.set_viewport_size(PHONE)
+    for widget in widgets:
         sizes = widget.locator("input, select, textarea").evaluate_all(
             "fields => fields.map((field) => parseFloat(getComputedStyle(field).fontSize))"
         )
         assert all(size >= 16 for size in sizes), (name_of(widget), sizes)
+    begun.page.set_viewport_size(LAPTOP)
 
 
-def test_its_text_stands_out_from_what_is_behind_it(in_color):
-    for widget in widgets_of(in_color).all():
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_its_text_stands_out_from_what_is_behind_it(begun, widgets, theme):
+    begun.change_to(theme)
+    for widget in widgets:
         widget.scroll_into_view_if_needed()
         assert poor_contrasts(widget) == [], name_of(widget)
 
 
-def test_nothing_moves_for_a_reader_who_asked_for_that(page):
+def test_nothing_moves_for_a_reader_who_asked_for_that(widgets):
     moving = """(widget) => [...widget.querySelectorAll("*")]
         .filter((part) => {
             const { transitionDuration, animationName } = getComputedStyle(part);
             return parseFloat(transitionDuration) > 0 || animationName !== "none";
         })
         .map((part) => part.className)"""
-    for widget in widgets_of(page).all():
+    for widget in widgets:
         assert widget.evaluate(moving) == [], name_of(widget)
+
+
+def test_a_widget_is_printed_in_its_colours(widgets):
+    saves_ink = """(widget) => [...widget.querySelectorAll(".feedback-view, .feedback-view *")]
+        .filter((part) => getComputedStyle(part).printColorAdjust !== "exact")
+        .map((part) => part.className)"""
+    for widget in widgets:
+        assert widget.evaluate(saves_ink) == [], name_of(widget)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_is_printed_in_its_light_colours(begun, theme):
+    begun.change_to(theme)
+    page = begun.page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("html").get_attribute("data-theme") == theme
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with-script", "without-script"])
@@ -126,7 +125,7 @@ def untouched(request, browser):
         yield page
 
 
-@pytest.mark.parametrize("name", WIDGET_PAGES)
+@pytest.mark.parametrize("name", ONE_OF_EACH_FORM)
 def test_in_print_no_widget_is_blank(untouched, addresses, name):
     """Those that nobody scrolled to, and all where there is no JavaScript, show their sentence."""
     untouched.emulate_media(media="screen")
@@ -138,29 +137,22 @@ def test_in_print_no_widget_is_blank(untouched, addresses, name):
         assert shown.is_visible() and shown.text_content().strip(), name_of(widget)
 
 
-@pytest.mark.parametrize("name", [page for page in WIDGET_PAGES if "data-hash=" in html_of(page)])
+def test_the_text_of_every_page_has_a_sentence_for_each_of_its_widgets(book):
+    for page in WIDGET_PAGES:
+        for place in parsed(book / f"{page}.html").select(".feedback-widget"):
+            assert place.p.get_text().strip(), (page, place["data-widget"])
+
+
+WITH_BUFFERS = [page for page in ONE_OF_EACH_FORM if "data-hash=" in html_of(page)]
+
+
+@pytest.mark.parametrize("name", WITH_BUFFERS)
 def test_a_buffer_that_is_lost_is_said_in_place_of_its_widget(turn_to, name):
     with turn_to(name, instead={"/_static/buffers/": ""}) as visit:
         for widget in widgets_of(visit.page).all():
             if widget.locator("script[data-hash]").count():
                 error = widget.locator(".feedback-widget-error").first
                 assert "This widget could not start: " in error.text_content(), name_of(widget)
-
-
-def test_a_widget_is_printed_in_its_colours(page):
-    saves_ink = """(widget) => [...widget.querySelectorAll(".feedback-view, .feedback-view *")]
-        .filter((part) => getComputedStyle(part).printColorAdjust !== "exact")
-        .map((part) => part.className)"""
-    for widget in widgets_of(page).all():
-        assert widget.evaluate(saves_ink) == [], name_of(widget)
-
-
-def test_a_page_is_printed_in_its_light_colours(in_color):
-    before = in_color.locator("html").get_attribute("data-theme")
-    in_color.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert in_color.locator("html").get_attribute("data-theme") == "light"
-    in_color.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert in_color.locator("html").get_attribute("data-theme") == before
 
 
 def test_the_screenshots_show_each_widget_of_a_page(browser, book, tmp_path):

@@ -27,6 +27,11 @@ CUT = """() => {
 WIDE_FORMULAS = """() => [...document.querySelectorAll("article mjx-container[display]")]
     .filter((one) => one.scrollWidth > one.clientWidth)
     .map((one) => one.textContent.slice(0, 60))"""
+# Widgets that reach out of the page, or that the page cuts.
+JUTTING_WIDGETS = """() => [...document.querySelectorAll(".feedback-widget")].filter((widget) => {
+    const { left, right } = widget.querySelector(".feedback-view").getBoundingClientRect();
+    return left < 0 || right > innerWidth;
+}).map((widget) => widget.dataset.widget)"""
 # What the bar above each folded cell says.
 BARS = """() => [...document.querySelectorAll("article details.hide > summary")].map((bar) =>
     [...bar.children].filter((one) => one.checkVisibility()).map((one) => one.classList[0]),
@@ -62,7 +67,11 @@ def visit(each_page):
     each_page.page.evaluate("dispatchEvent(new Event('afterprint'))")
 
 
-def test_no_code_and_no_page_scrolls_sideways_whatever_the_width_and_the_text(visit):
+def test_no_formula_scrolls_sideways_on_a_laptop(visit):
+    assert visit.page.evaluate(WIDE_FORMULAS) == []
+
+
+def test_no_page_no_code_and_no_widget_is_too_wide_whatever_the_width_and_the_text(visit):
     wide = []
     for large in (False, True):
         if large:
@@ -71,14 +80,10 @@ def test_no_code_and_no_page_scrolls_sideways_whatever_the_width_and_the_text(vi
             visit.page.set_viewport_size({"width": width, "height": 800})
             if scrolls_sideways(visit.page):
                 wide.append(("the page", width, large))
-            wide += [(line, width, large) for line in scrolling_code(visit.page)]
+            juts = [*scrolling_code(visit.page), *visit.page.evaluate(JUTTING_WIDGETS)]
+            wide += [(one, width, large) for one in juts]
     visit.page.evaluate("document.documentElement.style.fontSize = ''")
     assert wide == []
-
-
-def test_no_formula_scrolls_sideways_on_a_laptop(visit):
-    visit.page.set_viewport_size(LAPTOP)
-    assert visit.page.evaluate(WIDE_FORMULAS) == []
 
 
 def test_nothing_is_cut_on_paper_and_all_is_light(visit):

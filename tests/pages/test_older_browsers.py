@@ -1,8 +1,10 @@
 """Where a browser lacks what widgets need, each says so, and its sentence and question stay."""
 
+import json
 import re
 
 import pytest
+from cover import ONE_OF_EACH_FORM
 from looking import (
     LAPTOP,
     PAGES,
@@ -10,6 +12,8 @@ from looking import (
     answer_with,
     html_of,
     kinds_on,
+    lightest_page_with,
+    parsed,
     state_of,
     widgets_of,
 )
@@ -17,6 +21,7 @@ from looking import (
 WIDGET_PAGES = [page for page in PAGES if kinds_on(page)]
 QUESTION = ".feedback-widget[data-widget=predict_then_reveal]"
 QUESTION_PAGES = [page for page in PAGES if "predict_then_reveal" in kinds_on(page)]
+LIGHT_PAGE = lightest_page_with("predict_then_reveal")
 
 LACKS = {
     "every-test-of-css": "CSS.supports = () => false;",
@@ -34,14 +39,13 @@ LACKS = {
 
 
 @pytest.mark.parametrize("feature", LACKS)
-@pytest.mark.parametrize("name", QUESTION_PAGES[:1])
-def test_each_feature_that_is_missing_is_said(open_page, name, feature):
-    with open_page(name, first=LACKS[feature], viewport=LAPTOP) as visit:
+def test_each_feature_that_is_missing_is_said(open_page, feature):
+    with open_page(LIGHT_PAGE, first=LACKS[feature], viewport=LAPTOP) as visit:
         for widget in widgets_of(visit.page).all():
             assert_it_names_the_browsers(widget)
 
 
-@pytest.mark.parametrize("name", WIDGET_PAGES)
+@pytest.mark.parametrize("name", ONE_OF_EACH_FORM)
 def test_in_a_browser_that_is_too_old_every_widget_says_which_can_show_it(turn_to, name):
     with turn_to(name, first=LACKS["every-test-of-css"], viewport=LAPTOP) as visit:
         sentences = visit.page.evaluate(FIRST_SENTENCES, html_of(name))
@@ -226,7 +230,7 @@ def assert_the_answer_comes_last(place):
     assert state["explanation"] in place.inner_text()
 
 
-@pytest.mark.parametrize("name", QUESTION_PAGES)
+@pytest.mark.parametrize("name", [page for page in ONE_OF_EACH_FORM if page in QUESTION_PAGES])
 def test_without_javascript_the_answer_is_folded(turn_to, name):
     with turn_to(name, java_script_enabled=False) as visit:
         places = visit.page.locator(QUESTION).all()
@@ -235,12 +239,23 @@ def test_without_javascript_the_answer_is_folded(turn_to, name):
             assert_the_answer_comes_last(place)
 
 
+def test_in_the_text_of_every_page_the_answer_is_folded(book):
+    for page in QUESTION_PAGES:
+        for place in parsed(book / f"{page}.html").select(QUESTION):
+            said, answer, script = place.find_all(recursive=False)
+            state = json.loads(script.string)
+            assert state["question"] in said.get_text(), page
+            assert state["explanation"] not in said.get_text(), page
+            assert answer.name == "details" and not answer.has_attr("open"), page
+            assert state["explanation"] in answer.get_text(), page
+
+
 @pytest.mark.parametrize("lost", INSTEAD)
 def test_whatever_is_lost_the_answer_is_folded(browser, addresses, lost):
     with browser.new_page() as page:
         for part, script in INSTEAD[lost].items():
             page.route(f"**{part}*", answer_with(script))
-        page.goto(f"{addresses['plain']}/{QUESTION_PAGES[0]}.html")
+        page.goto(f"{addresses['plain']}/{LIGHT_PAGE}.html")
         for place in page.locator(QUESTION).all():
             place.scroll_into_view_if_needed()
             page.wait_for_timeout(300)
@@ -248,13 +263,13 @@ def test_whatever_is_lost_the_answer_is_folded(browser, addresses, lost):
 
 
 def test_in_a_browser_that_is_too_old_the_answer_is_folded(open_page):
-    with open_page(QUESTION_PAGES[0], first=LACKS["every-test-of-css"]) as visit:
+    with open_page(LIGHT_PAGE, first=LACKS["every-test-of-css"]) as visit:
         for place in visit.page.locator(QUESTION).all():
             assert_the_answer_comes_last(place)
 
 
 def test_a_question_that_was_drawn_needs_no_style_sheet_to_hide_its_answer(open_page):
-    with open_page(QUESTION_PAGES[0]) as visit:
+    with open_page(LIGHT_PAGE) as visit:
         visit.page.evaluate(
             "document.querySelectorAll('link[rel=stylesheet], style').forEach((e) => e.remove())"
         )

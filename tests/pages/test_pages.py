@@ -7,7 +7,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE, scrolls_sideways, widgets_of
+from looking import PAGES, widgets_of
+
+FORMULAS = "book/notation"
 
 
 @pytest.fixture
@@ -24,17 +26,39 @@ def test_page_misses_no_file_and_reports_no_error(visit):
     assert visit.errors == []
 
 
-def test_every_formula_is_typeset(visit):
-    formulas = visit.page.locator(".math:not(mjx-container *)")
+def test_every_widget_starts(visit):
+    states = [place.get_attribute("data-state") for place in widgets_of(visit.page).all()]
+    assert set(states) <= {"started"}
+
+
+def test_a_sentence_says_what_the_picture_of_a_widget_shows(each_page):
+    for widget in widgets_of(each_page.page).all():
+        sentences = widget.locator("[aria-live=polite]").all_text_contents()
+        assert any(sentence.strip() for sentence in sentences), widget.get_attribute("data-widget")
+
+
+def test_every_formula_is_typeset(each_page):
+    assert_typeset(each_page.page)
+
+
+def test_formulas_are_typeset_from_disk_too(open_page):
+    with open_page(FORMULAS, "file", formulas=True) as visit:
+        assert visit.page.locator("mjx-container").count() > 0
+        assert_typeset(visit.page)
+        visit.assert_nothing_went_wrong()
+
+
+def assert_typeset(page):
+    formulas = page.locator(".math:not(mjx-container *)")
     assert formulas.locator("mjx-container").count() >= formulas.count()
-    assert visit.page.locator("mjx-merror").all_text_contents() == []
+    assert page.locator("mjx-merror").all_text_contents() == []
     # MathJax passes an unknown command on as text.
-    unknown = visit.page.locator("mjx-assistive-mml mtext", has_text="\\")
+    unknown = page.locator("mjx-assistive-mml mtext", has_text="\\")
     assert unknown.all_text_contents() == []
 
 
-def test_no_tex_is_left_in_the_text(visit):
-    text = visit.page.evaluate(
+def test_no_tex_is_left_in_the_text(each_page):
+    text = each_page.page.evaluate(
         """() => {
             const article = document.querySelector("article").cloneNode(true);
             article.querySelectorAll("pre, code, script, mjx-container").forEach((e) => e.remove());
@@ -44,20 +68,9 @@ def test_no_tex_is_left_in_the_text(visit):
     assert re.findall(r"\$\$|\\\(|\\\[|\\begin", text) == []
 
 
-def test_every_widget_starts(visit):
-    states = [place.get_attribute("data-state") for place in widgets_of(visit.page).all()]
-    assert set(states) <= {"started"}
-
-
-def test_page_fits_a_phone(visit):
-    visit.page.set_viewport_size(PHONE)
-    assert not scrolls_sideways(visit.page)
-    visit.page.set_viewport_size(LAPTOP)
-
-
-def test_page_is_light(visit, book, addresses, scheme):
+def test_page_is_light(each_page, book):
     """What a reader waits for, sent as servers send it; a widget's buffers come when it is near."""
-    names = [url.removeprefix(addresses[scheme]) for url in visit.loaded]
+    names = [url.removeprefix(each_page.start) for url in each_page.loaded]
     files = [name for name in names if not name.startswith(("blob:", "data:", "/_static/buffers/"))]
     sizes = {name: sent_bytes(Path(f"{book}{unquote(name)}")) for name in files}
     heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:10]
