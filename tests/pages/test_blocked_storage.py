@@ -3,7 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
-from looking import LAPTOP, PAGES, PHONE, PROJECTOR, start_widgets, widgets_of
+from cover import ONE_OF_EACH_FORM
+from looking import LAPTOP, PHONE, PROJECTOR, start_widgets, widgets_of
 
 PAGE = "notebooks/02-parallel-transformer"
 
@@ -89,19 +90,13 @@ def assert_wide_code_takes_the_focus(page):
     assert all(page.evaluate(focusable))
 
 
-@pytest.fixture(scope="module", params=BLOCKS)
-def block(request) -> str:
-    return request.param
+SERVED = [(block, "http") for block in BLOCKS]
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def scheme(request) -> str:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def opened(open_page, block, scheme):
+@pytest.fixture(scope="module", params=[*SERVED, ("forbidden", "file")], ids="-".join)
+def opened(request, open_page):
     """The page, whose formulas look for what the browser keeps too."""
+    block, scheme = request.param
     with page_where(open_page, block, PAGE, scheme, formulas=True) as visit:
         yield visit
 
@@ -144,13 +139,13 @@ def test_the_menu_works_on_a_phone(blocked):
     blocked.set_viewport_size(LAPTOP)
 
 
-@pytest.mark.parametrize("scheme", ["http"], indirect=True, scope="module")
+@pytest.mark.parametrize("opened", SERVED, indirect=True, ids="-".join, scope="module")
 def test_the_search_works(opened):
     """It leads to another page. From disk no browser lets the search fetch its excerpts."""
     assert_search_works(opened.page)
 
 
-@pytest.mark.parametrize("name", [page for page in PAGES if page != PAGE])
+@pytest.mark.parametrize("name", [*ONE_OF_EACH_FORM, "book/faq", "search", "genindex"])
 def test_no_other_page_reports_an_error(turn_to, name):
     with page_where(turn_to, "forbidden", name):
         pass

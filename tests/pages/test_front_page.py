@@ -11,19 +11,25 @@ LIVE, FIGURE = ".live-front > summary", "figure.recorded"
 BOTTOM = "(element) => element.getBoundingClientRect().bottom + scrollY"
 
 
+@pytest.fixture(scope="module")
+def front(open_page):
+    with open_page(PAGE) as visit:
+        visit.page.locator(".live-front").evaluate("(details) => (details.open = false)")
+        yield visit
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize(("width", "screens"), [(1280, 1), (375, 2)])
-def test_the_first_screen_shows_the_live_model_and_the_result(open_page, mode, width, screens):
+def test_the_first_screen_shows_the_live_model_and_the_result(front, mode, width, screens):
     """Both at once on a laptop; on a phone the figure comes with one screen of scrolling."""
-    viewport = {"width": width, "height": 720}
-    with open_page(PAGE, viewport=viewport, color_scheme=mode) as visit:
-        folded = visit.page.locator(".live-front")
-        folded.evaluate("(details) => { details.open = false; scrollTo(0, 0); }")
-        assert visit.page.locator(LIVE).evaluate(BOTTOM) <= 720
-        assert visit.page.locator(FIGURE).evaluate(BOTTOM) <= 720 * screens
-        assert visit.page.locator(f"{FIGURE} svg").evaluate(
-            "(svg) => svg.querySelector('text') && getComputedStyle(svg).color"
-        ) == visit.page.locator("article p").first.evaluate("(p) => getComputedStyle(p).color")
+    front.change_to(mode, {"width": width, "height": 720})
+    page, figure = front.page, front.page.locator(FIGURE)
+    page.evaluate("scrollTo(0, 0)")
+    assert page.locator(LIVE).evaluate(BOTTOM) <= 720
+    assert figure.evaluate(BOTTOM) <= 720 * screens
+    assert figure.locator("svg").evaluate(
+        "(svg) => svg.querySelector('text') && getComputedStyle(svg).color"
+    ) == page.locator("article p").first.evaluate("(p) => getComputedStyle(p).color")
 
 
 def test_the_model_comes_when_a_reader_asks_for_it_and_not_before(open_page, book, addresses):

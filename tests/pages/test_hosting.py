@@ -81,10 +81,10 @@ def offered(page):
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "text/html", ""])
-def test_a_notebook_is_saved_whatever_the_server_calls_it(open_page, book, content_type):
+def test_a_notebook_is_saved_whatever_the_server_calls_it(turn_to, book, content_type):
     name = NOTEBOOKS[0]
     source = book / f"_sources/{name}.ipynb"
-    with open_page(name, viewport=LAPTOP) as visit:
+    with turn_to(name) as visit:
         page = visit.page
         page.route(
             "**/_sources/**",
@@ -92,6 +92,7 @@ def test_a_notebook_is_saved_whatever_the_server_calls_it(open_page, book, conte
         )
         with page.expect_download() as download:
             offered(page).click()
+        page.unroute_all()
         assert download.value.suggested_filename == source.name
         assert Path(download.value.path()).read_bytes() == source.read_bytes()
         assert page.url.endswith(f"{name}.html")

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from looking import LAPTOP, START_AGAIN, start_widgets, state_of
+from looking import LAPTOP, START_AGAIN, WITHOUT_FORMULAS, answer_with, start_widgets, state_of
 from questions import (
     ATTENTION,
     MEMORY,
@@ -31,10 +31,11 @@ def another_tab(attention):
 
 
 @pytest.fixture
-def another_reader(open_page):
+def another_reader(turn_to):
     """The same page in a browser that keeps what it keeps apart."""
-    with open_page(ATTENTION, viewport=LAPTOP) as visit:
+    with turn_to(ATTENTION) as visit:
         yield visit.page
+        visit.page.unroute_all()
 
 
 def test_a_guess_is_there_again_when_the_reader_comes_back(another_reader):
@@ -86,15 +87,13 @@ def test_forgetting_leaves_the_focus_in_the_question(attention):
     assert not is_answered(place)
 
 
-def test_where_the_browser_keeps_nothing_questions_work_all_the_same(another_reader):
-    page = another_reader
-    page.add_init_script(BLOCK_STORAGE)
-    restart(page)
-    type_number(question(page, 1), 4)
-    assert is_answered(question(page, 1))
-    assert tally(question(page, 0)) == "1 of 2 questions answered in this chapter"
-    restart(page)
-    assert not is_answered(question(page, 1))
+def test_where_the_browser_keeps_nothing_questions_work_all_the_same(open_page):
+    with open_page(ATTENTION, first=BLOCK_STORAGE, viewport=LAPTOP) as visit:
+        type_number(question(visit.page, 1), 4)
+        assert is_answered(question(visit.page, 1))
+        assert tally(question(visit.page, 0)) == "1 of 2 questions answered in this chapter"
+        restart(visit.page)
+        assert not is_answered(question(visit.page, 1))
 
 
 # What a browser may hold where this book keeps its guesses; GUESS stands for the one that it kept.
@@ -213,6 +212,7 @@ def two_copies(browser, book, tmp_path, scheme):
 
 def test_two_copies_keep_their_answers_apart(browser, two_copies):
     with browser.new_context(viewport=LAPTOP) as context:
+        context.route("**/mathjax/*", answer_with(WITHOUT_FORMULAS))
         pages = [context.new_page() for _ in two_copies]
         for page, address in zip(pages, two_copies, strict=True):
             page.goto(address)

@@ -51,13 +51,17 @@ COLORED = """() => [...document.querySelectorAll("mjx-math [class*=of-], span[cl
     .map((part) => [part.className.match(/of-([a-z-]+)/)[1], getComputedStyle(part).color])"""
 
 
-def test_symbols_have_their_colors_in_equations_and_in_the_table(open_page, theme):
-    for name, least in ((MEMORY, {"memory", "outputs"}), (NOTATION, {one.name for one in TABLE})):
-        with open_page(name, formulas=True, viewport=LAPTOP, color_scheme=theme) as visit:
+@pytest.mark.parametrize(
+    ("name", "least"), [(MEMORY, {"memory", "outputs"}), (NOTATION, {one.name for one in TABLE})]
+)
+def test_symbols_have_their_colors_in_equations_and_in_the_table(open_page, name, least):
+    with open_page(name, formulas=True) as visit:
+        for theme in ("light", "dark"):
+            visit.change_to(theme)
             found = visit.page.evaluate(COLORED)
-        colors = {one.name: rgb(getattr(one, theme)) for one in TABLE}
-        assert least <= {name for name, _ in found}
-        assert {color == colors[name] for name, color in found} == {True}
+            colors = {one.name: rgb(getattr(one, theme)) for one in TABLE}
+            assert least <= {name for name, _ in found}
+            assert {color == colors[name] for name, color in found} == {True}
 
 
 def test_printing_is_light_though_the_screen_is_dark(open_page):
