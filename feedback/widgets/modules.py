@@ -31,6 +31,7 @@ browser.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -104,7 +105,7 @@ def in_order(entry: Path, root: Path | None = None) -> list[Module]:
     done: dict[Path, Module] = {}
 
     def visit(path: Path, importers: list[Path]):
-        module = Module(path, root or entry.resolve().parent)
+        module = understood(path, root or entry.resolve().parent, path.read_text("utf-8"))
         for place, imported, names in module.imports:
             if imported in [*importers, path]:
                 circle = " -> ".join(each.name for each in [*importers, path, imported])
@@ -153,8 +154,8 @@ class Module:
     `workers` of each worker its place and its file.
     """
 
-    def __init__(self, path: Path, root: Path):
-        self.path, self.root, self.text = path, root, path.read_text("utf-8")
+    def __init__(self, path: Path, root: Path, text: str):
+        self.path, self.root, self.text = path, root, text
         self.value, self.name = value_of(path, root), name_of(path, root)
         self.imports: list[tuple[int, Path, list[str]]] = []
         self.workers: list[tuple[int, Path]] = []
@@ -199,6 +200,10 @@ class Module:
     def refuse(self, place: int, why: str) -> NoReturn:
         line = self.text.count("\n", 0, place) + 1
         raise ValueError(f"{self.path}:{line}: {why}")
+
+
+# Many widgets share a file: its text is looked through once, and again if it was changed.
+understood = functools.cache(Module)
 
 
 def value_of(path: Path, root: Path) -> str:
