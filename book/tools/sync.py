@@ -31,7 +31,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import nbformat
 import yaml
 from lessons import with_lessons
 from minutes import read_waiting
@@ -116,7 +115,17 @@ def synced_notebook(
     if problems:
         raise ValueError("\n".join(problems))
     notebook.update(metadata=NOTEBOOK_METADATA, nbformat=4, nbformat_minor=5)
-    nbformat.validate(notebook)
+    return checked(notebook)
+
+
+def checked(notebook: dict) -> str:
+    """The text of a notebook. Raises ValueError where it is none."""
+    import nbformat  # here, for it takes two seconds, and few of those who import this file
+
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        raise ValueError(str(error)) from error
     return nbformat.writes(nbformat.from_dict(notebook)) + "\n"
 
 
@@ -229,7 +238,7 @@ def plan(root: Path, url: str | None = None) -> dict[str, str]:
         try:
             if (wanted := make(text := read(root / name))) != text:
                 changed[name] = wanted
-        except (ValueError, OSError, nbformat.ValidationError) as error:
+        except (ValueError, OSError) as error:
             problems.extend(f"{name}: {line}" for line in str(error).splitlines())
     if problems:
         raise ValueError("\n".join(problems))
