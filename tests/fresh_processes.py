@@ -1,8 +1,7 @@
-"""Code in a process of its own, without the two seconds that each import of torch takes.
+"""Code in a process of its own, without the seconds that torch and others take to be imported.
 
-One process imports torch and the package's training, and copies itself for each piece of code. The
-copies know nothing of each other, and nothing of labml, which training imports when it is first
-needed.
+One process imports what is asked for, and copies itself for each piece of code. The copies know
+nothing of each other.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from pathlib import Path
 
 SERVER = """
 import json, os, sys, traceback
-import torch, feedback.training
+{imports}
 
-assert "labml" not in sys.modules
 for line in sys.stdin:
     code, folder, output = json.loads(line)
     child = os.fork()
@@ -29,13 +27,15 @@ for line in sys.stdin:
             os.chdir(folder)
             file = os.open(output, os.O_WRONLY | os.O_CREAT)
             os.dup2(file, 1), os.dup2(file, 2)
-            exec(compile(code, "<test>", "exec"), {"__name__": "__main__"})
-            if sys.stdout is not None and hasattr(sys.stdout, "flush"):
-                sys.stdout.flush()
+            exec(compile(code, "<test>", "exec"), {{"__name__": "__main__"}})
             status = 0
+        except SystemExit as ended:
+            status = ended.code
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:
+            if sys.stdout is not None and hasattr(sys.stdout, "flush"):
+                sys.stdout.flush()
             os._exit(status)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -60,12 +60,12 @@ class FreshProcesses:
 
 
 @contextmanager
-def fresh_processes(scratch: Path) -> Iterator[FreshProcesses]:
-    """`FreshProcesses`, whose output goes through files in this folder."""
+def fresh_processes(scratch: Path, imports: str) -> Iterator[FreshProcesses]:
+    """`FreshProcesses` that have imported something; output goes through files in this folder."""
     if not hasattr(os, "fork"):  # Windows
         yield FreshProcesses(None, scratch)
         return
-    command = [sys.executable, "-c", SERVER]
+    command = [sys.executable, "-c", SERVER.format(imports=imports)]
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with subprocess.Popen(command, **pipes) as server:
         yield FreshProcesses(server, scratch)

@@ -199,9 +199,13 @@ sys.stdout = sys.stderr = Bare()
 """
 
 
+# Training imports labml when it is first needed.
+WITHOUT_LABML = "import feedback.training; assert 'labml' not in sys.modules"
+
+
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    with fresh_processes(tmp_path_factory.mktemp("fresh")) as processes:
+    with fresh_processes(tmp_path_factory.mktemp("fresh"), WITHOUT_LABML) as processes:
         yield processes
 
 
