@@ -5,6 +5,7 @@ import os
 import statistics
 import sys
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import experiment
@@ -48,12 +49,14 @@ TINY = experiment.Experiment(
 def results(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recording, "RESULTS", tmp_path)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # each process imports torch
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    if hasattr(os, "fork"):  # a copy of this process need not import torch
+        monkeypatch.setattr(runner, "get_context", lambda _: get_context("fork"))
     return tmp_path
 
 
 @pytest.mark.slow
-def test_an_experiment_is_recorded_in_parts_and_repeats(results, capsys):
+def test_an_experiment_is_recorded_in_parts_and_repeats(results, monkeypatch, capsys):
     runner.complete(recording.Record("tiny", TINY))
     found = read_json(results / "tiny.json")
     assert found["ends"] == [1, 2, 4, 8]
@@ -80,6 +83,7 @@ def test_an_experiment_is_recorded_in_parts_and_repeats(results, capsys):
     whole = read_json(results / "tiny.json")
     assert whole["variants"][1]["runs"][1] == lost
 
+    monkeypatch.setattr(runner, "get_context", get_context)  # as a command: in a fresh process
     runner.again(recording.Record("tiny", TINY), 1)
     assert "the same numbers" in capsys.readouterr().out
     assert not list(results.glob("again*"))
