@@ -127,10 +127,10 @@ def sources() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("place", sources())
-def test_no_colour_comes_from_elsewhere(place):
+@pytest.mark.parametrize(("place", "source"), sources().items(), ids=sources())
+def test_no_colour_comes_from_elsewhere(place, source):
     allowed = re.compile(ALLOWED.get(place, r"(?!)"))
-    for line in sources()[place].splitlines():
+    for line in source.splitlines():
         if allowed.search(line):
             continue
         assert not HEX.search(line) and not FUNCTION.search(line), line

@@ -5,6 +5,7 @@ Built in chapter 8.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -170,6 +171,7 @@ def length_after(length: int, loss: float, untrained: float, settings: Settings)
     return length
 
 
+@functools.cache  # a long schedule takes a moment
 def tokens_to_come(settings: Settings) -> int:
     """The number of tokens that a run is trained on, where lengths follow the steps."""
     steps = range(1, settings.steps + 1)
