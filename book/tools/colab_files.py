@@ -61,15 +61,30 @@ def package(root: Path, models: tuple[str, ...]) -> bytes:
         if not found:
             raise ValueError(f"no weights lie in {MODELS}/{pattern}")
         weights |= found
+    archive = io.BytesIO(without_weights(root))
+    with zipfile.ZipFile(archive, "a") as writer:
+        for file in sorted(weights):
+            writer.writestr(entry(file, root, zipfile.ZIP_STORED), file.read_bytes())
+    return archive.getvalue()
+
+
+@cache  # most of the time goes into making it small
+def without_weights(root: Path) -> bytes:
+    """A zip archive of the package with no model's weights."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:
         for file in sorted((root / "feedback").rglob("*")):
-            is_other = file.suffix == ".safetensors" and file not in weights
-            if file.is_file() and "__pycache__" not in file.parts and not is_other:
-                entry = zipfile.ZipInfo(file.relative_to(root).as_posix(), MOMENT)
-                entry.compress_type = zipfile.ZIP_STORED if file in weights else zipfile.ZIP_LZMA
-                writer.writestr(entry, file.read_bytes())
+            is_left_out = "__pycache__" in file.parts or file.suffix == ".safetensors"
+            if file.is_file() and not is_left_out:
+                writer.writestr(entry(file, root, zipfile.ZIP_LZMA), file.read_bytes())
     return archive.getvalue()
+
+
+def entry(file: Path, root: Path, compression: int) -> zipfile.ZipInfo:
+    """What an archive says of a file."""
+    info = zipfile.ZipInfo(file.relative_to(root).as_posix(), MOMENT)
+    info.compress_type = compression
+    return info
 
 
 def carrying(notebook: str, cell: str, archive: bytes) -> str:
