@@ -57,6 +57,11 @@ def test_two_files_may_use_a_name_for_two_things(write):
     assert exports_of(entry) == {"all": [1, 2, 3]}
 
 
+def test_a_file_that_was_changed_is_read_again(write):
+    before = modules.as_module(write("export const all = 1;"))
+    assert modules.as_module(write("export const all = 2;")) != before
+
+
 @node
 def test_an_import_may_go_by_another_name_and_over_several_lines(write):
     entry = write(
