@@ -88,7 +88,7 @@ MISUSE = [
 
 
 @needs_linters
-@pytest.mark.parametrize("breaks", [FORM, MISUSE], ids=["form", "misuse"])
+@pytest.mark.parametrize("breaks", [FORM, FORM[-1:], MISUSE], ids=["form", "citation", "misuse"])
 @pytest.mark.slow
 def test_a_file_that_github_cannot_read_or_a_stranger_could_misuse_is_named(tmp_path, breaks):
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
