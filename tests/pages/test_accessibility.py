@@ -9,8 +9,8 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 OPENS = [*PAGES, "search", "genindex"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-# A chapter has thousands of coloured words of code, in some twenty colours, and hundreds of formulas:
-# one word of each colour will do, and one formula of each. The others become plain text.
+# A chapter has thousands of words of code, and hundreds of formulas, in some twenty colours: one
+# word of each colour will do, and one formula of each. The others become plain text.
 ONE_OF_EACH_COLOR = """() => {
     const seen = new Set();
     const isNew = (look) => !seen.has(look) && seen.add(look);
