@@ -1,6 +1,7 @@
 """Chapter 12 draws what is recorded of passes, as far as it is, and says in a line what is not."""
 
 import json
+import re
 from pathlib import Path
 
 import how_recurrent
@@ -105,9 +106,11 @@ def test_other_measurements_are_shown(results, printed):
     within = {"name": "8 passes", "ratio": 0.7, "same": 480, "tie": 15, "other": 5}
     reading = {"exact": {"whole sequence": [0.07], "single steps": [0.05]}, "prompts": 500}
     reading |= {"approximate": rows, "within 0.02": within}
+    reading["random weights"] = {"whole sequence": [1.2], "single steps": [0.9], "8 passes": [0.6]}
     (results / "reading.json").write_text(json.dumps(reading))
     said = printed("fig-reading-12")
     assert "within 0.02: 8 passes, 0.70 times as quick" in said and "480 of 500" in said
+    assert re.search(r"8 passes +1\.50\n", said)
     cost = [
         {"name": name, "width": 64, "layers": 2, "batch": batch, "tokens": 32, "seconds": [time, 9]}
         for batch, times in ((1, (1.0, 5.0, 2.5)), (64, (1.0, 1.9, 2.5)))
