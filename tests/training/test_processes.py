@@ -41,6 +41,8 @@ def test_killed_by_the_system_and_started_again_the_same_command_ends_the_same(
                 time.sleep(0.005)
             time.sleep(wait)
             process.send_signal(signal.SIGSTOP)
+            _, status = os.waitpid(process.pid, os.WUNTRACED)  # it stops a moment later
+            assert os.WIFSTOPPED(status)
             found = contents(tmp_path / "killed")
             with pytest.raises(SystemExit):
                 main([*WORDS_OF_COMMAND, "killed"])
