@@ -54,11 +54,13 @@ def test_a_formula_follows_the_sentence_that_leads_to_it_while_there_is_room():
     assert more.minutes["reading"] >= 1 / 2
 
 
-def test_a_long_list_below_a_heading_is_shown_in_short():
+@pytest.mark.parametrize("lead", ["", "<p>As loudly:</p>"])
+def test_a_long_list_below_a_heading_or_its_lead_is_shown_in_short(lead):
     items = "".join(f"<li><p><em>{k}.</em> First. {'More words. ' * 20}</p></li>" for k in range(4))
-    _, slide = cut(f"<h2>Part</h2><ul>{items}</ul>")
-    assert texts([slide]) == ["Part0. First. 1. First. 2. First. 3. First."]
-    assert slide.minutes["reading"] == 4 * 42 / 130
+    _, slide = cut(f"<h2>Part</h2>{lead}<ul>{items}</ul>")
+    said = re.sub("<[^>]*>", "", lead)
+    assert texts([slide]) == [f"Part{said}0. First. 1. First. 2. First. 3. First."]
+    assert slide.minutes["reading"] == pytest.approx((4 * 42 + len(said.split())) / 130)
 
 
 def test_formulas_in_notes_are_as_they_were_typed():
