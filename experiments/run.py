@@ -19,12 +19,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+import torch
 from how_recurrent import ask_recurrence
 from look_inside import ask_inside
 from memory_cost import measure_cost
@@ -33,7 +34,7 @@ from plans import EXPERIMENTS
 from pretrain import FLAGS, pretrain
 from prompts import measure_reading
 from record import RESULTS, Record
-from runs import Request, carry_out
+from runs import Request, carry_out, train_once
 from why import ask_why
 
 from feedback.files import read_json, write_atomically
@@ -55,8 +56,10 @@ NAMES = (*EXPERIMENTS, *OTHERS, *TIMINGS)
 
 @contextlib.contextmanager
 def processes() -> Iterator[ProcessPoolExecutor]:
-    """As many as there are cores, started when first needed; a stop leaves no run waiting."""
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    """As many as there are cores, with one thread each, started when first needed; a stop leaves no
+    run waiting."""
+    alone = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), **alone) as pool:
         try:
             yield pool
         except BaseException:
@@ -67,6 +70,9 @@ def processes() -> Iterator[ProcessPoolExecutor]:
 def answer_all(record: Record, due: dict[str, Request]) -> None:
     """Carry out what is due, record each answer as it comes, and say so."""
     with processes() as pool:
+        # What several start from comes first: two processes cannot train in one folder.
+        starts = {request.run.parallel for request in due.values()} - {None}
+        wait([pool.submit(train_once, run) for run in starts])
         waiting = {pool.submit(carry_out, request): name for name, request in due.items()}
         for number, done in enumerate(as_completed(waiting), start=1):
             name, found = waiting[done], done.result()

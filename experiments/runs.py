@@ -102,10 +102,8 @@ def digest(parts: dict) -> str:
 
 
 def carry_out(request: Request) -> dict:
-    """Train in this process with one thread, if that is not done yet, and answer what is asked."""
-    torch.set_num_threads(1)
-    found = answer(request)
-    return found | {"machine": describe_machine()}
+    """Train in this process, if that is not done yet, and answer what is asked."""
+    return answer(request) | {"machine": describe_machine()}
 
 
 def answer(request: Request) -> dict:

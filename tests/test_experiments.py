@@ -93,6 +93,18 @@ def test_an_experiment_is_recorded_in_parts_and_repeats(results, monkeypatch, ca
         runner.again(recording.Record("tiny", TINY), 1)
 
 
+@pytest.mark.slow
+def test_what_two_runs_start_from_is_trained_once_before_both(results, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    record = recording.Record("tiny", TINY)
+    for request in record.search(TINY.variants[0]):  # known from elsewhere: no folder is here
+        record.add(request, {"validation_loss": 1.0, "machine": {}})
+    due = {request.name: request for request in record.search(TINY.variants[1])}
+    runner.answer_all(record, due)
+    assert due.keys() <= record.known.keys()
+    assert len([*results.glob(f"_build/runs/*/{RUN}")]) == 3
+
+
 def test_a_run_from_another_machine_names_it(results):
     record = recording.Record("tiny", replace(TINY, variants=TINY.variants[:1]))
     for number, request in enumerate(record.missing().values()):
