@@ -32,6 +32,15 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk():
+    """No test cuts the power, and to wait until a disk has what was written takes a third of the
+    time of those that write checkpoints. A file that is not open is an error still."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
 @pytest.fixture
 def one_thread():
     """Small products gain nothing from threads, and a busy machine makes them wait."""

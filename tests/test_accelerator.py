@@ -49,6 +49,7 @@ def benchmark():
     return module
 
 
+@pytest.mark.slow
 def test_nothing_is_on_the_wrong_device_and_the_host_waits_nowhere():
     """In a process of its own: once it is there, a pretended accelerator is there for all."""
     facts = Path(__file__).with_name("on_an_accelerator.py")

@@ -124,7 +124,7 @@ def short_path(notebook: dict, waiting: float = 0) -> int | None:
 
 def with_minutes(text: str, notebook: dict, waiting: float = 0) -> str:
     """A text of a notebook, the minutes of the chapter and of its short path filled in."""
-    text = STATED.sub(stated(notebook, waiting), text)
+    text = STATED.sub(lambda _: stated(notebook, waiting), text)
     if "*Short path" not in text:
         return text
     minutes = short_path(notebook, waiting)

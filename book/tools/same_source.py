@@ -13,6 +13,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SAME_SOURCE = re.compile(r"# (feedback/[\w/]+\.py)(?:: (\w+))?\s*(?:\n|$)")
@@ -20,6 +21,7 @@ UNSHOWN = ("command_line", "notebook", "widgets")  # rooms that no chapter build
 DEFINES = re.compile(r"^(?:async +)?(?:def|class) +(\w+)", re.MULTILINE)
 
 
+@cache
 def without_docstrings(source: str) -> str:
     """`source` less the docstrings of its functions and classes; a body left empty becomes `...`.
 
