@@ -4,6 +4,8 @@ READY := .venv/.ready
 
 # How many tests are tried at once. Page tests wait for a browser half of the time.
 TESTERS ?= 3
+# The tests of a group are tried by one process, and groups begin in the order of tests/conftest.py.
+ORDER := --dist loadgroup --no-loadscope-reorder
 
 # What needs nothing to run. The recipes of book, test and check are plain commands that Windows
 # knows too: README.md, Without make, has them, and a test compares.
@@ -43,11 +45,11 @@ slides: book ## slides of every chapter, and with PRINT=1 as PDF too (needs Chro
 
 test: book ## build the book, then run every test
 	$(lint)
-	$(BIN)pytest -q -rs -n $(TESTERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)pytest -q -rs -n $(TESTERS) $(ORDER)
 
 check: $(READY) ## lint, and the quick tests that need neither the built book nor a browser
 	$(lint)
-	$(BIN)pytest -q -rs -n auto --dist loadfile -m "not book and not slow" --ignore tests/pages
+	$(BIN)pytest -q -rs -n auto $(ORDER) -m "not book and not slow" --ignore tests/pages
 
 lint: $(READY) ## lint alone, as before each commit (see CONTRIBUTING.md)
 	$(lint)
@@ -104,7 +106,7 @@ other-python: ## the quick tests on another Python: make other-python PYTHON=pyt
 	_build/other-python/bin/pip install --quiet -r tests/package.txt
 	_build/other-python/bin/pip install --quiet --no-deps -r tests/labml.txt
 	_build/other-python/bin/pip install --quiet -e .
-	_build/other-python/bin/pytest -q -rs -n auto --dist loadfile -m "not book and not slow" \
+	_build/other-python/bin/pytest -q -rs -n auto $(ORDER) -m "not book and not slow" \
 		--ignore tests/pages
 
 colab: ## rehearse every notebook alone, in an environment that holds what Colab holds

@@ -10,8 +10,8 @@ pytest.register_assert_rewrite("helpers", "looking")  # their assertions say wha
 # nothing from threads, which on a busy machine wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Files that take a minute or nearly that where three are tried at once. One that began late would
-# go on alone when all others are done.
+# Files that take long: first those of `make test`, then those of `make check`. One that began late
+# would go on alone when all others are done.
 LONG = (
     "build",
     "lab",
@@ -19,6 +19,11 @@ LONG = (
     "kept_answers",
     "blocked_storage",
     "live_model_page",
+    "checks",
+    "changed_models",
+    "repository",
+    "ladder",
+    "sequence",
 )
 
 

@@ -41,9 +41,13 @@ def set_up_cell(path: Path) -> str:
     return "".join(json.loads(path.read_text())["cells"][0]["source"])
 
 
-@pytest.mark.parametrize("given", [ADDRESS, ADDRESS + "/", ADDRESS + ".git"])
-def test_one_command_sets_the_address_everywhere(tree, given):
-    assert sync.main(["--repository", given], tree) == 0
+@pytest.mark.parametrize("given", [ADDRESS, ADDRESS + "/", ADDRESS + ".git", f" {ADDRESS}.git/"])
+def test_an_address_is_one_however_it_is_written(given):
+    assert sync.checked_address(given) == ADDRESS
+
+
+def test_one_command_sets_the_address_everywhere(tree):
+    assert sync.main(["--repository", ADDRESS + ".git"], tree) == 0
 
     config = yaml.safe_load((tree / "_config.yml").read_text())
     assert config["repository"] == {"url": ADDRESS, "branch": "main", "path_to_book": ""}
@@ -75,10 +79,10 @@ def test_removing_the_address_restores_every_file(tree):
     assert contents(tree) == before
 
 
-def test_without_an_address_there_is_no_badge_and_no_link(tree):
-    readme = (tree / "README.md").read_text()
+def test_without_an_address_there_is_no_badge_and_no_link(without_address):
+    readme = (without_address / "README.md").read_text()
     assert "colab-badge" not in readme and "colab.research" not in readme
-    assert "launch_buttons" not in yaml.safe_load((tree / "_config.yml").read_text())
+    assert "launch_buttons" not in yaml.safe_load((without_address / "_config.yml").read_text())
 
 
 @pytest.mark.parametrize(
@@ -95,11 +99,11 @@ def test_without_an_address_there_is_no_badge_and_no_link(tree):
         "git@github.com:a/b.git",
     ],
 )
-def test_another_address_is_refused_before_anything_is_written(tree, capsys, bad):
-    before = contents(tree)
-    assert sync.main(["--repository", bad], tree) == 1
+def test_another_address_is_refused_before_anything_is_written(without_address, capsys, bad):
+    before = contents(without_address)
+    assert sync.main(["--repository", bad], without_address) == 1
     assert "https://github.com/OWNER/REPO" in capsys.readouterr().err
-    assert contents(tree) == before
+    assert contents(without_address) == before
 
 
 def test_an_address_written_elsewhere_is_refused(tree, capsys):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -218,12 +218,19 @@ def running_lab(home: Path):
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
     try:
         files = home / "runtime"
-        description = eventually(lambda: next(files.glob("jpserver-*.json"), None))
-        assert description, (home / "log").read_text()
-        yield json.loads(description.read_text())["url"].rstrip("/"), files
+        described = eventually(lambda: description(files))
+        assert described, (home / "log").read_text()
+        yield described["url"].rstrip("/"), files
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def description(files: Path) -> dict | None:
+    """What a server says of itself, once it has written all of it."""
+    for file in files.glob("jpserver-*.json"):
+        with suppress(json.JSONDecodeError):
+            return json.loads(file.read_text())
 
 
 def eventually(look: Callable, seconds: float = PATIENCE):
