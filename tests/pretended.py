@@ -8,6 +8,7 @@ devices do not mix, and whoever looks at a number waits; here each such wait is 
 from __future__ import annotations
 
 import contextlib
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ class Backend(backend_registration._DummyBackendModule):
 # The place that torch leaves for devices of others.
 backend_registration._setup_privateuseone_for_python_backend("pretended", Backend())
 DEVICE = torch.device("pretended", 0)
-PACKAGE = Path(feedback.__file__).parent
+PACKAGE = os.path.join(os.path.dirname(feedback.__file__), "")
 aten = torch.ops.aten
 # What gives the host a number, or a tensor whose shape depends on numbers.
 LOOKS = {
@@ -57,7 +58,7 @@ waits: list[str] = []  # where the host has waited, the innermost line of the pa
 def wait(what: object) -> None:
     """Write down that the host waits here."""
     frames = traceback.extract_stack()[:-2]
-    own = [frame for frame in frames if PACKAGE in Path(frame.filename).parents]
+    own = [frame for frame in frames if frame.filename.startswith(PACKAGE)]
     frame = (own or frames)[-1]
     waits.append(f"{Path(frame.filename).name}:{frame.lineno} {frame.line} [{what}]")
 
