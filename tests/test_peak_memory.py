@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -92,11 +93,11 @@ def is_killed():
 
 
 def leaves_a_child():
-    """The child holds everything open that its parent had."""
-    if os.fork():
+    """The child holds everything open that its parent had. The test ends it."""
+    if child := os.fork():
+        Path(os.environ["CHILD"]).write_text(str(child))
         os._exit(0)
-    time.sleep(60)
-    os._exit(0)
+    time.sleep(600)
 
 
 class Unsendable(Exception):
@@ -126,11 +127,6 @@ def leaves_a_thread():
     ("build", "why"),
     [
         (is_killed, "died with exit code -9"),
-        pytest.param(
-            leaves_a_child,
-            "died with exit code 0",
-            marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
-        ),
         (raises, "raised Unsendable: much"),
         (exits, "raised SystemExit: enough"),
         (runs_out_of_memory, "raised RuntimeError: .*alloc"),
@@ -141,6 +137,14 @@ def test_a_process_that_fails_ends_with_an_error_that_names_the_function(copies,
     with pytest.raises(ChildProcessError, match=f"memory of .*{build.__name__} .*{why}"):
         peak_memory(build)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_left_behind_is_not_waited_for(copies, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHILD", str(tmp_path / "child"))
+    with pytest.raises(ChildProcessError, match="of leaves_a_child .* died with exit code 0"):
+        peak_memory(leaves_a_child)
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)  # an error where it has ended
 
 
 def test_a_thread_left_behind_does_not_keep_the_process(copies):
