@@ -87,13 +87,11 @@ def test_a_finger_that_scrolls_the_page_changes_nothing(on_a_phone, name):
         page.wait_for_function("!document.querySelector('[aria-busy=true]')")
         page.add_style_tag(content=ROOM)
         for widget in one_of_each_form_on(visit):
-            flicked = one_of_each(widget, ["button", *FIELDS])
-            swiped = one_of_each(widget, [*FIELDS, *PICTURES])  # aslant, as one moves a slider
-            ways = [(part, (0, -250, 2)) for part in flicked]
-            for part, way in [*ways, *((part, (60, 250, 4)) for part in swiped)]:
-                start, before = place(part), widget.evaluate(STATE)
-                hand.scroll(line(start, *way))
-                assert widget.evaluate(STATE) == before, part
+            for part in one_of_each(widget, ["button", *FIELDS, *PICTURES]):
+                for right, down, steps in [(0, -250, 2), (60, 250, 4)]:  # a flick, a slanting swipe
+                    start, before = place(part), widget.evaluate(STATE)
+                    hand.scroll(line(start, right, down, steps))
+                    assert widget.evaluate(STATE) == before, part
 
 
 @pytest.fixture(scope="module")
