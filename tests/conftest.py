@@ -1,4 +1,4 @@
-"""What all tests share: how many threads they compute with."""
+"""What all tests share: their order, their threads, and a disk for which none waits."""
 
 import os
 
@@ -39,8 +39,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session", autouse=True)
 def without_waiting_for_the_disk():
-    """No test cuts the power, and to wait until a disk has what was written takes a third of the
-    time of those that write checkpoints. A file that is not open is an error still."""
+    """No test cuts the power, and those that write checkpoints would wait long until a disk has
+    what they wrote. To sync a file that is not open is an error still."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", os.fstat)
         yield

@@ -97,7 +97,8 @@ def leaves_a_child():
     if child := os.fork():
         Path(os.environ["CHILD"]).write_text(str(child))
         os._exit(0)
-    time.sleep(600)
+    time.sleep(60)
+    os._exit(0)
 
 
 class Unsendable(Exception):
@@ -142,9 +143,12 @@ def test_a_process_that_fails_ends_with_an_error_that_names_the_function(copies,
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_left_behind_is_not_waited_for(copies, tmp_path, monkeypatch):
     monkeypatch.setenv("CHILD", str(tmp_path / "child"))
-    with pytest.raises(ChildProcessError, match="of leaves_a_child .* died with exit code 0"):
-        peak_memory(leaves_a_child)
-    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)  # an error where it has ended
+    try:
+        with pytest.raises(ChildProcessError, match="of leaves_a_child .* died with exit code 0"):
+            peak_memory(leaves_a_child)
+        assert not multiprocessing.active_children()
+    finally:  # an error where it has ended: then it was waited for
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
 
 
 def test_a_thread_left_behind_does_not_keep_the_process(copies):
